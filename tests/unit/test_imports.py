@@ -1,0 +1,72 @@
+"""The layers of docs/architecture.rst hold, and importing the package stays light."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_contracts_on_imports_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    status = cli.lint_imports(no_cache=True)
+    assert status == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("futures", "from . import canvas, replay"),
+        ("service/core", "from ..futures import Future"),
+        ("service/core", "from ..swf import client"),
+        ("swf/client", "from ..service import clock"),
+        ("replay/engine", "import boto3"),
+        ("service/core", "import boto3"),
+        ("replay/engine", "import botocore.session"),
+        ("swf/client", "import starlette"),
+        ("local/run", "import click"),
+        ("helpers", "import os"),
+    ],
+)
+def test_a_broken_contract_is_seen(tmp_path: Path, module: str, line: str) -> None:
+    package = tmp_path / "simpleflow"
+    for name in (
+        "futures",
+        "canvas",
+        "replay/engine",
+        "swf/client",
+        "service/core",
+        "service/clock",
+        "local/run",
+        module,
+    ):
+        file = package / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (file.parent / "__init__.py").touch()
+        file.write_text(f"{line}\n" if name == module else "")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    command = [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": "."})
+    assert result.returncode == 1
+    assert "1 broken" in result.stdout
+
+
+def test_import_simpleflow_is_light() -> None:
+    code = "import sys, simpleflow; print(*sorted(name for name in sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"boto3", "botocore", "starlette", "uvicorn", "click", "rich", "tabulate", "diskcache", "psutil", "sqlite3"}
+    assert heavy & set(result.stdout.split()) == set()
+
+
+def test_import_simpleflow_configures_no_logging() -> None:
+    code = (
+        "import logging; before = logging.getLogger().handlers[:]; import simpleflow; "
+        "loggers = [logging.getLogger(name) for name in ('', 'simpleflow', 'simpleflow.runtime')]; "
+        "print([logger.handlers for logger in loggers], [logger.level for logger in loggers[1:]])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "[[], [], []] [0, 0]\n"
