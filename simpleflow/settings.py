@@ -1,0 +1,190 @@
+"""Settings, read when they are used: ``settings.LOG_LEVEL``.
+
+A value comes from the first of: ``put_setting`` or ``configure``, the environment variable of the same name, the module
+named by SIMPLEFLOW_SETTINGS_MODULE, the default. An environment variable that is set to the empty text counts as unset.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+MODULE_VARIABLE = "SIMPLEFLOW_SETTINGS_MODULE"
+
+
+class SettingError(ValueError):
+    """A setting does not exist or has a value that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """``parse`` reads the text of an environment variable; None if the setting cannot come from there.
+
+    A ``default`` that can be called is called at each use.
+    """
+
+    default: Any
+    parse: Callable[[str], Any] | None
+    expected: str
+
+
+_BOOLS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
+
+
+def _parse_bool(text: str) -> bool:
+    try:
+        return _BOOLS[text.strip().lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def _text(default: Any) -> Setting:
+    return Setting(default, str, "a text")
+
+
+def _flag(default: bool) -> Setting:
+    return Setting(default, _parse_bool, "true or false")
+
+
+def _whole(default: Any) -> Setting:
+    return Setting(default, int, "a whole number")
+
+
+def _number(default: float) -> Setting:
+    return Setting(default, float, "a number")
+
+
+def _activity_timeout() -> Any:
+    return get("ACTIVITY_DEFAULT_TIMEOUT")
+
+
+def _logging() -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"simpleflow_formatter": {"()": "simpleflow.log.SimpleflowFormatter"}},
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": "simpleflow_formatter",
+            },
+        },
+        "loggers": {"simpleflow": {"handlers": ["console"], "level": get("LOG_LEVEL"), "propagate": False}},
+    }
+
+
+#: Every setting. Times are in seconds; those of SWF are texts, as SWF has them.
+SETTINGS: dict[str, Setting] = {
+    "WORKFLOW_DEFAULT_TASK_LIST": _text("default"),
+    "WORKFLOW_DEFAULT_VERSION": _text("default"),
+    "WORKFLOW_DEFAULT_EXECUTION_TIME": _text("3600"),
+    "WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT": _text("300"),
+    "ACTIVITY_DEFAULT_TASK_LIST": _text("default"),
+    "ACTIVITY_DEFAULT_VERSION": _text("default"),
+    "ACTIVITY_DEFAULT_TIMEOUT": _text("300"),
+    "ACTIVITY_START_TO_CLOSE_TIMEOUT": _text(_activity_timeout),
+    "ACTIVITY_SCHEDULE_TO_CLOSE_TIMEOUT": _text(_activity_timeout),
+    "ACTIVITY_SCHEDULE_TO_START_TIMEOUT": _text(_activity_timeout),
+    "ACTIVITY_HEARTBEAT_TIMEOUT": _text(_activity_timeout),
+    "ACTIVITY_SIGTERM_WAIT_SEC": _number(3.0),
+    "LOGGING": Setting(_logging, None, "a dict for logging.config.dictConfig"),
+    "LOG_LEVEL": _text("INFO"),
+    "METROLOGY_BUCKET": _text("metrology_bucket"),
+    "METROLOGY_PATH_PREFIX": _text(None),
+    "SIMPLEFLOW_BINARIES_DIRECTORY": _text("/tmp/simpleflow-binaries"),
+    "SIMPLEFLOW_DISABLE_SETPROCTITLE": _flag(False),
+    "SIMPLEFLOW_ENABLE_DISK_CACHE": _flag(False),
+    "SIMPLEFLOW_ENV": _text("production"),
+    "SIMPLEFLOW_FORMAT": _text(None),
+    "SIMPLEFLOW_IDENTITY": _text(None),
+    "SIMPLEFLOW_JUMBO_FIELDS_BUCKET": _text(None),
+    "SIMPLEFLOW_S3_HOST": _text("s3.amazonaws.com"),
+    "SIMPLEFLOW_S3_SSE": _flag(False),
+    "SIMPLEFLOW_SYSLOG_TARGET": _text(None),
+    "STEP_BUCKET": _text("step_bucket"),
+    "SWF_CONNECTION_RETRIES": _whole(5),
+    "SWF_DOMAIN": _text(None),
+    "SWF_MAX_OPEN_ACTIVITY_COUNT": _whole(1000),
+}
+
+_put: dict[str, Any] = {}
+
+
+def get(name: str) -> Any:
+    """The value of a setting. Raises SettingError."""
+    return lookup(name)[0]
+
+
+def lookup(name: str) -> tuple[Any, str]:
+    """The value of a setting and where it comes from: ``code``, ``environment``, ``module`` or ``default``."""
+    setting = _known(name)
+    if name in _put:
+        return _put[name], "code"
+    text = os.environ.get(name)
+    if text and setting.parse is not None:
+        return _parsed(name, setting, text), "environment"
+    module = _module()
+    if module is not None and hasattr(module, name):
+        return getattr(module, name), "module"
+    return (setting.default() if callable(setting.default) else setting.default), "default"
+
+
+def put_setting(name: str, value: Any) -> None:
+    """Set ``value`` for this process, above every other source. Raises SettingError."""
+    _known(name)
+    _put[name] = value
+
+
+def configure(values: Mapping[str, Any]) -> None:
+    """``put_setting`` for each of ``values``, or for none if one of them is no setting."""
+    for name in values:
+        _known(name)
+    _put.update(values)
+
+
+def print_settings() -> None:
+    """Write ``NAME=value`` and the source for every setting to stdout."""
+    for name in sorted(SETTINGS):
+        value, source = lookup(name)
+        print(f"{name}={value!r} ({source})")
+
+
+def __getattr__(name: str) -> Any:
+    if name in SETTINGS:
+        return get(name)
+    raise AttributeError(f"module {__name__!r} has no attribute or setting {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *SETTINGS})
+
+
+def _known(name: str) -> Setting:
+    try:
+        return SETTINGS[name]
+    except KeyError:
+        raise SettingError(f"{name!r} is no setting; `simpleflow info settings` lists them.") from None
+
+
+def _parsed(name: str, setting: Setting, text: str) -> Any:
+    assert setting.parse is not None
+    try:
+        return setting.parse(text)
+    except ValueError:
+        problem = f"the environment variable {name} is {text!r}, but should be {setting.expected}."
+        raise SettingError(problem) from None
+
+
+def _module() -> ModuleType | None:
+    name = os.environ.get(MODULE_VARIABLE)
+    if not name:
+        return None
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise SettingError(f"{MODULE_VARIABLE} names the module {name!r}, which cannot be imported: {error}") from error
