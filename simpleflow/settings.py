@@ -34,12 +34,20 @@ class Setting:
 
 _BOOLS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 def _parse_bool(text: str) -> bool:
     try:
         return _BOOLS[text.strip().lower()]
     except KeyError:
         raise ValueError from None
+
+
+def _parse_level(text: str) -> str:
+    if text.upper() not in _LEVELS:
+        raise ValueError
+    return text.upper()
 
 
 def _text(default: Any) -> Setting:
@@ -93,7 +101,7 @@ SETTINGS: dict[str, Setting] = {
     "ACTIVITY_HEARTBEAT_TIMEOUT": _text(_activity_timeout),
     "ACTIVITY_SIGTERM_WAIT_SEC": _number(3.0),
     "LOGGING": Setting(_logging, None, "a dict for logging.config.dictConfig"),
-    "LOG_LEVEL": _text("INFO"),
+    "LOG_LEVEL": Setting("INFO", _parse_level, f"one of {', '.join(_LEVELS)}"),
     "METROLOGY_BUCKET": _text("metrology_bucket"),
     "METROLOGY_PATH_PREFIX": _text(None),
     "SIMPLEFLOW_BINARIES_DIRECTORY": _text("/tmp/simpleflow-binaries"),

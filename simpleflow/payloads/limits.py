@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Characters per field, by the names of ``simpleflow.format``.
-FIELD_LIMITS: dict[str, int] = {
+LIMITS: dict[str, int] = {
     "input": 32_768,
     "result": 32_768,
     "control": 32_768,
@@ -28,12 +28,12 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shorten_reason(text: str) -> str:
-    return shorten(text, FIELD_LIMITS["reason"])
+    return shorten(text, LIMITS["reason"])
 
 
 def check(field: str, text: str) -> str:
-    """``text``, if Amazon SWF takes it as ``field``, a key of FIELD_LIMITS. Raises JumboTooLargeError."""
-    return check_length(field, text, FIELD_LIMITS[field])
+    """``text``, if Amazon SWF takes it as ``field``, a key of LIMITS. Raises JumboTooLargeError."""
+    return check_length(field, text, LIMITS[field])
 
 
 def check_length(field: str, text: str, limit: int) -> str:
