@@ -68,7 +68,9 @@ class RetryPolicy:
         """Whether one of these type names (bare or with module) must not be tried again."""
         for excluded in self.except_on:
             names = (
-                {excluded} if isinstance(excluded, str) else {excluded.__name__, f"{excluded.__module__}.{excluded.__name__}"}
+                {excluded}
+                if isinstance(excluded, str)
+                else {excluded.__name__, f"{excluded.__module__}.{excluded.__name__}"}
             )
             if names & error_types:
                 return True
@@ -132,14 +134,16 @@ class Activity:
         return current_context.get()
 
     def options(self, **changes: Any) -> Activity:
-        """A copy with other ``task_list``, ``version``, ``retry``, ``raises_on_failure``, ``task_priority`` (or ``priority``),
-        ``idempotent``, ``meta`` or timeouts. Raises TypeError for anything else.
+        """A copy with other ``task_list``, ``version``, ``retry``, ``raises_on_failure``, ``task_priority`` (or
+        ``priority``), ``idempotent``, ``meta`` or timeouts. Raises TypeError for anything else.
         """
         changed = copy.copy(self)
         for option, value in changes.items():
             attribute = _OPTIONS.get(option)
             if attribute is None:
-                raise TypeError(f"{option!r} is not an option of an activity; options are {', '.join(sorted(_OPTIONS))}.")
+                raise TypeError(
+                    f"{option!r} is not an option of an activity; options are {', '.join(sorted(_OPTIONS))}."
+                )
             setattr(changed, attribute, value)
         return changed
 
@@ -174,7 +178,7 @@ _OPTIONS = {
 
 
 def _is_callable(target: Any) -> bool:
-    return hasattr(target, "__call__")
+    return callable(target)
 
 
 def _dotted_name(target: Any) -> str:

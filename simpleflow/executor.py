@@ -59,7 +59,7 @@ class Executor(Port, Protocol):
         """Inside, numbers are given in this scope."""
 
     def fail_future(self, future: Future[Any], error: Exception) -> None:
-        """Finish a future with an error that is raised where its result is asked for, at the latest at the end of ``run``."""
+        """Finish a future with an error that is raised where its result is asked for, or at the end of ``run``."""
 
     def call_author(self, function: Callable[[], None]) -> None:
         """Run code of the author's that was not called by the author: it may wait, like ``run`` itself."""

@@ -341,9 +341,7 @@ def wait(*fs: Future[Any], return_when: str, timeout: float | None = None) -> Do
 def wait(*fs: Future[Any], timeout: float) -> DoneAndNotDone: ...
 
 
-def wait(
-    *fs: Future[Any], return_when: str | None = None, timeout: float | None = None
-) -> Results | DoneAndNotDone:
+def wait(*fs: Future[Any], return_when: str | None = None, timeout: float | None = None) -> Results | DoneAndNotDone:
     """Wait for futures.
 
     ``wait(*fs)`` gives the list of their results, and raises as soon as one fails whose ``raises_on_failure`` is true.

@@ -1,4 +1,4 @@
-"""The activities that have been defined in this process, by label and name."""
+"""The activities and workflow classes that have been defined in this process."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ class Registry:
 
 
 registry = Registry()
+
+#: Every subclass of Workflow by ``full_name``: also the ones that cannot be imported by that name.
+workflows: dict[str, type[Any]] = {}
+
+
+def full_name(target: type[Any]) -> str:
+    """The dotted path of a class: the name of its SWF type where it is started as a child."""
+    return f"{target.__module__}.{target.__qualname__}"

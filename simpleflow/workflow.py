@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from . import task
+from . import registry, task
 from .canvas import Group
 from .executor import Executor, History
 from .futures import Future
@@ -41,6 +41,10 @@ class Workflow:
     raises_on_failure: bool = True
     child_policy: Any = None
     propagate_signals_to_parent: bool = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        registry.workflows[registry.full_name(cls)] = cls
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -112,7 +116,7 @@ class Workflow:
         return self._executor.list_markers(all)
 
     def get_event_details(self, event_type: str, event_name: str) -> dict[str, Any] | None:
-        """What is known of a ``"signal"``, ``"marker"`` or ``"timer"`` of this name. Raises ValueError for another type."""
+        """What is known of a ``"signal"``, ``"marker"`` or ``"timer"`` of this name; ValueError for another type."""
         return self._executor.get_event_details(event_type, event_name)
 
     def start_timer(self, timer_id: str, timeout: float | str, control: Any = None) -> task.TimerTask:
@@ -147,7 +151,7 @@ class Workflow:
 
         What it raises is recorded as well, and raised as TaskFailed.
         """
-        return self._executor.side_effect(fn, name or getattr(fn, "__name__", "side effect"))  # type: ignore[no-any-return]
+        return self._executor.side_effect(fn, name or str(getattr(fn, "__name__", "side effect")))  # type: ignore[no-any-return]
 
     @property
     def replaying(self) -> bool:

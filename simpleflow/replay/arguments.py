@@ -1,0 +1,62 @@
+"""Arguments as text, with holes for the futures that are still open.
+
+The text is made when the task is submitted: what the author does to a list afterwards changes nothing. A hole is
+filled with the recorded value of its future, not with the object that the author got from ``result``.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+from ..futures import Future
+from ..payloads import codec
+
+# Unlike any text that an author might pass; never sent.
+_MARK = f"hole {uuid.uuid4()} "
+_HOLE = re.compile(f'"{_MARK}([0-9]+)"')
+
+
+class Arguments:
+    """``holes`` are the futures to wait for; ``text()`` is the JSON once they are done."""
+
+    __slots__ = ("_text", "holes")
+
+    def __init__(self, value: Any, root: str = "") -> None:
+        holes: list[Future[Any]] = []
+
+        def hole(thing: Any) -> Any:
+            if not isinstance(thing, Future):
+                raise TypeError
+            if thing.done and thing.failure is None:
+                return thing.payload()
+            holes.append(thing)
+            return f"{_MARK}{len(holes) - 1}"
+
+        self._text = codec.encode(value, hole, root)
+        self.holes = holes
+
+    def text(self) -> str:
+        if self.holes:
+            values = [codec.encode(future.payload()) for future in self.holes]
+            self._text = _HOLE.sub(lambda match: values[int(match[1])], self._text)
+            self.holes = []
+        return self._text
+
+    @property
+    def failed(self) -> Future[Any] | None:
+        """A future among the holes whose failure is to be raised."""
+        return next((future for future in self.holes if future.failure is not None), None)
+
+
+def same(recorded: str | None, submitted: str | None, ignored: frozenset[str] = frozenset()) -> bool:
+    """Whether two payloads have one value, whatever wrote them; members named in ``ignored`` do not count."""
+    return recorded == submitted or _canonical(recorded, ignored) == _canonical(submitted, ignored)
+
+
+def _canonical(text: str | None, ignored: frozenset[str]) -> str:
+    value = codec.decode(text)
+    if isinstance(value, dict):
+        value = {key: member for key, member in value.items() if key not in ignored}
+    return codec.encode(value)

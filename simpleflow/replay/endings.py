@@ -1,0 +1,72 @@
+"""How a run ends: fixed once, and sent until SWF accepts it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from ..exceptions import TaskException
+from ..payloads import limits
+from ..tracebacks import author_traceback
+from .decisions import Wire, decision
+
+COMPLETED = "CompleteWorkflowExecution"
+FAILED = "FailWorkflowExecution"
+CANCELED = "CancelWorkflowExecution"
+CONTINUED = "ContinueAsNewWorkflowExecution"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The closing decision in wire form."""
+
+    kind: str
+    wire: Wire
+
+
+def completed(result: str) -> Ending:
+    return Ending(COMPLETED, decision(COMPLETED, result=result))
+
+
+def failed(reason: str, details: str | None = None) -> Ending:
+    """A reason that is too long stands whole in the details."""
+    short = limits.shorten_reason(reason)
+    if short != reason:
+        details = f"{reason}\n{details or ''}"
+    if details is not None:
+        details = limits.shorten(details, limits.LIMITS["details"])
+    return Ending(FAILED, decision(FAILED, reason=short, details=details))
+
+
+def canceled() -> Ending:
+    return Ending(CANCELED, decision(CANCELED))
+
+
+def continued(**attributes: Any) -> Ending:
+    return Ending(CONTINUED, decision(CONTINUED, **attributes))
+
+
+def ending_of(error: BaseException) -> Ending:
+    """The end of a run that raised ``error``."""
+    if isinstance(error, TaskException):
+        cause = error.exception
+        reason = getattr(cause, "reason", None) or repr(cause)
+        details = getattr(cause, "details", None)
+        return failed(f'Workflow execution error in {error.task.name}: "{reason}"', details)
+    return failed(f"Cannot replay the workflow: {type(error).__name__}({error})", author_traceback(error))
+
+
+def driven(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of ``async def run``. Futures wait by themselves: only foreign awaitables are ever yielded."""
+    try:
+        coroutine.send(None)
+        while True:
+            coroutine.throw(
+                TypeError(
+                    "`async def run` can await the futures that submit returns and futures.wait(…); anything else, "
+                    "like asyncio's own awaitables, knows nothing of the history. Make an activity of it."
+                )
+            )
+    except StopIteration as end:
+        return end.value

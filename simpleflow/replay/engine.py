@@ -1,0 +1,223 @@
+"""The replay engine: from a decision task to decisions.
+
+Theory of operation
+-------------------
+A workflow is a program whose every question to the world is answered by the history of its execution. The engine runs
+the program in greenlets (``fibers``), feeds it the history decision by decision (``events.split``, ``fold``) and
+collects what it asks for (``outbox``, ``response``).
+
+*Live runs.* After a decision the program stays parked. When the next decision task of the run comes, only its new
+events are folded and the program goes on where it waited: the cost is that of the new events. A run is live only if
+the last task that it answered is the last one that SWF saw completed (``previous_started_event_id``) and the new
+events follow without a gap; in all other cases the run is built again from event 1.
+
+*Fresh runs* go through the same steps, once for each batch that an earlier decision saw. Because the program goes on
+after each batch exactly as it did live, whatever it can observe (``future.done``, ``wait(FIRST_COMPLETED)``,
+``list_markers``, free places in a group) is as it was. What a later batch tells is not seen before its turn.
+
+*Claims.* What the program asks for waits in the outbox until the event that confirms it is folded: at the next
+decision, or later if the response was cut at a limit. There it is compared by type and by the value of its input. So
+an id can never change its meaning without NondeterminismError, and a decision that was lost is simply sent again.
+
+*Purity.* No clock, no I/O, no AWS. What ``decide`` raises leaves no trace: the run is dropped and built again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..exceptions import NondeterminismError
+from ..history import History
+from . import state as s
+from .decisions import decision
+from .endings import failed
+from .events import ATTRIBUTES, CLOSING, Batch, split
+from .limits import Limits
+from .response import respond
+from .run import Run, Stopped, overrides
+from .work import Decisions, DecisionWork, Event, RunKey
+
+logger = logging.getLogger(__name__)
+
+#: Finds the Workflow class of an execution: by the ``class`` in ``__extra`` of its input, or the name of its type.
+FindWorkflow = Callable[[str, str], type[Any]]
+
+_CLOSE_HOOKS = ("on_completed", "on_failure", "on_canceled", "after_closed")
+
+
+class HistoryNeeded(Exception):
+    """The run is not live: the task has to be brought with all events from event 1."""
+
+
+class Engine:
+    """Decides for any number of executions; belongs to one thread.
+
+    ``capacity`` and ``capacity_bytes`` bound the live runs. ``task_list`` overrides the task lists of everything that
+    is scheduled (used by standalone).
+    """
+
+    def __init__(
+        self,
+        find_workflow: FindWorkflow,
+        limits: Limits | None = None,
+        capacity: int = 1000,
+        capacity_bytes: int = 512 * 1024**2,
+        task_list: str | None = None,
+    ) -> None:
+        self._find_workflow = find_workflow
+        self._limits = limits or Limits()
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._task_list = task_list
+        self._live: OrderedDict[RunKey, Run] = OrderedDict()
+        self._bytes = 0
+
+    def decide(self, work: DecisionWork) -> Decisions:
+        """The decisions for a task.
+
+        Raises NondeterminismError where the code does not fit the history, DecisionAbandoned where the outside world
+        failed, HistoryNeeded where the run is not live and the events do not begin with event 1.
+        """
+        run, batches = self._resumed(work)
+        try:
+            for batch in batches[:-1]:
+                run.advance(batch, replaying=True)
+            self._hook(run, "before_replay")
+            try:
+                run.advance(batches[-1], replaying=False)
+            finally:
+                self._hook(run, "after_replay")
+        except BaseException as error:
+            run.close()
+            if isinstance(error, Stopped):
+                raise error.error from None
+            raise
+        self._warn_of_length(work)
+        decisions = respond(run, self._limits)
+        self._keep(work.key, run)
+        return decisions
+
+    def seen(self, key: RunKey) -> int:
+        """The id of the last event that a live run has seen; 0 if the run is not live."""
+        run = self._live.get(key)
+        return run.state.last_event_id if run is not None else 0
+
+    def drop(self, key: RunKey) -> None:
+        """Forget a live run: its response was refused, or it is over."""
+        run = self._live.pop(key, None)
+        if run is not None:
+            self._bytes -= run.state.weight
+            run.close()
+
+    def wants_close(self, workflow_type: str, started: Event) -> bool:
+        """Whether the author wants to hear of the close of this execution."""
+        workflow_class = self._find(workflow_type, started)
+        return any(overrides(workflow_class, hook) for hook in _CLOSE_HOOKS)
+
+    def closed(self, key: RunKey, workflow_type: str, events: Sequence[Event]) -> None:
+        """The whole history shows that the execution is closed: tell the author's hooks, and forget the run."""
+        run = self._live.get(key)
+        if run is None:
+            run = Run(key, self._find(workflow_type, events[0]), self._task_list)
+        run.events = list(events)
+        try:
+            self._tell(run, events[-1])
+        finally:
+            self.drop(key)
+
+    def close(self) -> None:
+        """Drop all live runs."""
+        for key in tuple(self._live):
+            self.drop(key)
+
+    # -- live and fresh
+
+    def _resumed(self, work: DecisionWork) -> tuple[Run, list[Batch]]:
+        run = self._live.pop(work.key, None)
+        if run is not None:
+            self._bytes -= run.state.weight
+            first = work.events[0]["eventId"]
+            unseen = work.events[max(0, run.state.last_event_id + 1 - first) :]
+            follows = bool(unseen) and unseen[0]["eventId"] == run.state.last_event_id + 1
+            if run.last_started == work.previous_started_event_id and follows:
+                batches = split(unseen, work.started_event_id)
+                if len(batches) == 1:
+                    return run, batches
+            run.close()
+        return self._fresh(work)
+
+    def _fresh(self, work: DecisionWork) -> tuple[Run, list[Batch]]:
+        if work.events[0]["eventId"] != 1:
+            raise HistoryNeeded(f"the run {work.key} is not live; its history from event 1 is needed")
+        run = Run(work.key, self._find(work.workflow_type, work.events[0]), self._task_list, side_effects(work.events))
+        return run, split(work.events, work.started_event_id)
+
+    def _find(self, workflow_type: str, started: Event) -> type[Any]:
+        return self._find_workflow(workflow_type, started[ATTRIBUTES["WorkflowExecutionStarted"]].get("input") or "")
+
+    def _keep(self, key: RunKey, run: Run) -> None:
+        self._live[key] = run
+        self._bytes += run.state.weight
+        while len(self._live) > self._capacity or (self._bytes > self._capacity_bytes and len(self._live) > 1):
+            self.drop(next(iter(self._live)))
+
+    # -- hooks
+
+    def _hook(self, run: Run, name: str) -> None:
+        if overrides(run.workflow_class, name):
+            self._observe(run, name, run.history())
+
+    def _observe(self, run: Run, name: str, *args: Any) -> None:
+        """Hooks observe: what they raise changes nothing."""
+        try:
+            getattr(run.workflow, name)(*args)
+        except Exception:
+            logger.exception("%s of %s failed", name, run.workflow_class.__name__)
+
+    def _tell(self, run: Run, event: Event) -> None:
+        kind = event["eventType"]
+        attributes = event[ATTRIBUTES[kind]]
+        history = History(run.events)
+        if kind == "WorkflowExecutionCompleted":
+            self._observe(run, "on_completed", history)
+        elif kind == "WorkflowExecutionFailed":
+            self._observe(run, "on_failure", history, attributes.get("reason"), attributes.get("details"))
+        elif kind == "WorkflowExecutionCanceled":
+            self._observe(run, "on_canceled", history)
+        if kind in CLOSING:
+            self._observe(run, "after_closed", history)
+
+    def _warn_of_length(self, work: DecisionWork) -> None:
+        for length in self._limits.history_warnings:
+            if work.previous_started_event_id < length <= work.started_event_id:
+                logger.warning(
+                    "the history of %s has %d events; Amazon SWF ends an execution at 25,000. "
+                    "Let the workflow submit self.continue_as_new(…) in time.",
+                    work.key.workflow_id,
+                    work.started_event_id,
+                )
+
+
+def side_effects(events: Sequence[Event]) -> list[str]:
+    """The recorded side effects of a history, in order."""
+    markers = (e["markerRecordedEventAttributes"] for e in events if e["eventType"] == "MarkerRecorded")
+    return [marker.get("details", "") for marker in markers if marker["markerName"] == s.SIDE_EFFECT]
+
+
+def answer_nondeterminism(error: NondeterminismError, work: DecisionWork, fails: bool = False) -> Decisions:
+    """What a decider answers when the code does not fit: wait and look again, so that a roll-back heals the execution.
+
+    The wait doubles from a minute to an hour. With ``fails`` the execution fails.
+    """
+    if fails:
+        return Decisions((failed(f"nondeterminism: {error}").wire,), closes=True)
+    context = json.dumps({"error": "nondeterminism", "event": error.event_id, "message": str(error)[:4000]})
+    timers = [e["timerStartedEventAttributes"] for e in work.events if e["eventType"] == "TimerStarted"]
+    waits = [int(t["startToFireTimeout"]) for t in timers if t["timerId"] == s.WAKE_UP_TIMER]
+    seconds = min(3600, max(60, 2 * waits[-1] if waits else 0))
+    wake_up = decision("StartTimer", timerId=s.WAKE_UP_TIMER, startToFireTimeout=str(seconds))
+    return Decisions((wake_up,), execution_context=context, shared_task_list=True)

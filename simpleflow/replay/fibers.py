@@ -1,0 +1,151 @@
+"""The author's code of one run, in greenlets that can be parked.
+
+``run`` lives in the first fiber; hooks and functions that the engine calls get fibers of their own, so they may wait
+as well. Waiting switches to the hub, the greenlet that drives the engine: nothing is raised through the author's code.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+
+import greenlet
+
+from .. import logging_context
+from ..exceptions import RunEvicted
+from ..futures import Waiter
+
+logger = logging.getLogger(__name__)
+
+#: Fibers that would not end: kept for ever, because collecting them would run the author's code at some odd moment.
+leaked: list[greenlet.greenlet] = []
+
+_THROWS = 3
+_REFUSALS = 100
+
+
+class Replaying:
+    """A flag that the context of every fiber of a run shares."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = False
+
+    def __bool__(self) -> bool:
+        return self.now
+
+
+class Fiber(greenlet.greenlet):
+    """``waiter`` is what it waits for; ``scope`` is where its tasks get their numbers."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        super().__init__(function)
+        self.waiter: Waiter | None = None
+        self.scope = ""
+
+
+class Fibers:
+    """All fibers of a run. Belongs to the thread that made it."""
+
+    def __init__(self, replaying: Replaying) -> None:
+        self._replaying = replaying
+        self._thread = threading.get_ident()
+        self._fibers: list[Fiber] = []
+        self._refused = 0
+        self.closed = False
+
+    def current(self) -> Fiber | None:
+        """The fiber that is running; None in the hub. Raises where the caller has no part in this run."""
+        if self.closed:
+            self._refuse()
+        if threading.get_ident() != self._thread:
+            raise RuntimeError(
+                "futures and submit belong to the thread of `run`; this is another thread. "
+                "Collect the results in `run` and pass them on."
+            )
+        fiber = greenlet.getcurrent()
+        return fiber if isinstance(fiber, Fiber) else None
+
+    def spawn(self, function: Callable[[], None]) -> None:
+        """Run ``function`` in a fiber of its own when the hub next resumes fibers."""
+        self._fibers.append(self._fiber(function))
+
+    def run(self, function: Callable[[], None]) -> None:
+        """Run ``function`` in a fiber of its own, at once, until it ends or waits."""
+        fiber = self._fiber(function)
+        self._fibers.append(fiber)
+        fiber.parent = greenlet.getcurrent()
+        fiber.switch()
+
+    def _fiber(self, function: Callable[[], None]) -> Fiber:
+        def body() -> None:
+            logging_context.replaying.set(self._replaying)
+            function()
+
+        return Fiber(body)
+
+    def block(self, waiter: Waiter) -> None:
+        """Park the running fiber until the waiter is ready."""
+        fiber = self.current()
+        if fiber is None:
+            raise RuntimeError("a hook cannot wait: it only observes the run.")
+        fiber.waiter = waiter
+        self._switch_to_hub(fiber)
+
+    def park(self) -> None:
+        """Give the thread away for good."""
+        fiber = self.current()
+        if fiber is None:
+            raise RuntimeError("a hook cannot end the run: it only observes it.")
+        fiber.waiter = Waiter()
+        self._switch_to_hub(fiber)
+
+    def resume(self) -> bool:
+        """Let every fiber that can go on do so, in the order of their beginning; whether any did."""
+        moved = False
+        for fiber in tuple(self._fibers):
+            if not fiber.dead and (fiber.waiter is None or fiber.waiter.ready):
+                moved = True
+                fiber.waiter = None
+                fiber.parent = greenlet.getcurrent()
+                fiber.switch()
+        self._fibers = [fiber for fiber in self._fibers if not fiber.dead]
+        return moved
+
+    def close(self) -> None:
+        """End all fibers: their clean-up runs, but can neither submit nor wait."""
+        self.closed = True
+        hub = greenlet.getcurrent()
+        for fiber in self._fibers:
+            for _ in range(_THROWS):
+                if fiber.dead or fiber is hub:
+                    break
+                fiber.parent = hub
+                try:
+                    fiber.throw(greenlet.GreenletExit)
+                except BaseException as error:  # the author's clean-up failed: that changes nothing any more
+                    logger.debug("clean-up of an evicted run raised %r", error)
+            if not fiber.dead and fiber is not hub:
+                stack = "".join(traceback.format_stack(fiber.gr_frame)) if fiber.gr_frame else ""
+                logger.warning("an evicted run would not end (%d so far):\n%s", len(leaked) + 1, stack)
+                leaked.append(fiber)
+        self._fibers = []
+
+    def _switch_to_hub(self, fiber: Fiber) -> None:
+        hub = fiber.parent
+        assert hub is not None
+        hub.switch()
+        if self.closed:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        # code that swallows even BaseException in a loop would spin here for ever
+        self._refused += 1
+        fiber = greenlet.getcurrent()
+        if self._refused > _REFUSALS and isinstance(fiber, Fiber) and fiber.parent is not None:
+            while True:
+                fiber.parent.switch()
+        raise RunEvicted("this run has been dropped; nothing can be submitted or waited for any more")

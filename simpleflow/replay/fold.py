@@ -1,0 +1,273 @@
+"""How each type of event changes the state: one small function each, in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import state as s
+from .events import ATTRIBUTES, Batch
+from .state import Changes, ExecutionState, MarkerEvent, Record, Signal
+from .work import Event
+
+Attributes = dict[str, Any]
+Apply = Callable[[ExecutionState, Event, Attributes], None]
+
+_EVENT_BYTES = 600  # about, in memory
+
+APPLY: dict[str, Apply] = {}
+
+#: Nothing that a program can see follows from these. Lambda functions are not offered by the library.
+IGNORED = frozenset(
+    {
+        "DecisionTaskScheduled",
+        "DecisionTaskStarted",
+        "DecisionTaskTimedOut",
+        "LambdaFunctionScheduled",
+        "LambdaFunctionStarted",
+        "LambdaFunctionCompleted",
+        "LambdaFunctionFailed",
+        "LambdaFunctionTimedOut",
+        "ScheduleLambdaFunctionFailed",
+        "StartLambdaFunctionFailed",
+        "WorkflowExecutionCanceled",
+        "WorkflowExecutionCompleted",
+        "WorkflowExecutionContinuedAsNew",
+        "WorkflowExecutionFailed",
+        "WorkflowExecutionTerminated",
+        "WorkflowExecutionTimedOut",
+    }
+)
+
+
+def fold(state: ExecutionState, batch: Batch) -> Changes:
+    """Apply the events of a batch; what they changed, in event order."""
+    state.changes = changes = Changes()
+    for event in batch.events:
+        kind = event["eventType"]
+        apply = APPLY.get(kind)
+        if apply is not None:
+            apply(state, event, event[ATTRIBUTES[kind]])
+    if batch.events:
+        state.last_event_id = batch.events[-1]["eventId"]
+        state.weight += _EVENT_BYTES * len(batch.events)
+    return changes
+
+
+def applies(*event_types: str) -> Callable[[Apply], Apply]:
+    def register(function: Apply) -> Apply:
+        for event_type in event_types:
+            APPLY[event_type] = function
+        return function
+
+    return register
+
+
+# -- decisions that were carried out
+
+
+def _record(state: ExecutionState, record: Record) -> Record:
+    state.weight += len(record.input or "")
+    state.by_event[record.event_id] = record
+    state.records.append(record)
+    state.changes.recorded.append(record)
+    return record
+
+
+@applies("ActivityTaskScheduled")
+def _activity_scheduled(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    name = attributes["activityId"]
+    record = Record((s.ACTIVITY, name), event, attributes, attributes["activityType"]["name"], attributes.get("input"))
+    state.open[s.ACTIVITY] += 1
+    state.open_activities[name] = record
+    _record(state, record)
+
+
+@applies("StartChildWorkflowExecutionInitiated")
+def _child_initiated(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    name = attributes["workflowId"]
+    record = Record((s.CHILD, name), event, attributes, attributes["workflowType"]["name"], attributes.get("input"))
+    state.open[s.CHILD] += 1
+    state.open_children[name] = record
+    _record(state, record)
+
+
+@applies("TimerStarted")
+def _timer_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    name = attributes["timerId"]
+    record = Record((s.TIMER, name), event, attributes)
+    state.open[s.TIMER] += 1
+    state.open_timers[name] = record
+    state.timers[name] = record
+    _record(state, record)
+
+
+@applies("MarkerRecorded")
+def _marker_recorded(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    name, details = attributes["markerName"], attributes.get("details")
+    state.markers.append(MarkerEvent(name, details, event["eventId"], event["eventTimestamp"]))
+    record = _record(state, Record((s.MARKER, name), event, attributes, input=details))
+    _end(state, record, event, attributes)
+
+
+@applies("SignalExternalWorkflowExecutionInitiated")
+def _signal_initiated(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    control = attributes.get("control") or ""
+    if control.startswith(s.PROPAGATED):
+        key: s.Key = (s.PROPAGATED, (control, attributes["workflowId"]))
+    else:
+        key = (s.SIGNAL, (attributes["workflowId"], attributes.get("runId"), attributes["signalName"]))
+    _record(state, Record(key, event, attributes, input=attributes.get("input")))
+
+
+@applies("RequestCancelExternalWorkflowExecutionInitiated")
+def _cancel_child_initiated(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    _record(state, Record((s.CANCEL_CHILD, attributes["workflowId"]), event, attributes))
+
+
+@applies("ActivityTaskCancelRequested")
+def _cancel_activity_requested(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    record = _record(state, Record((s.CANCEL_ACTIVITY, attributes["activityId"]), event, attributes))
+    _end(state, record, event, attributes)
+
+
+@applies("TimerCanceled")
+def _timer_canceled(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    record = _record(state, Record((s.CANCEL_TIMER, attributes["timerId"]), event, attributes))
+    _timer_ended(state, event, attributes)
+    _end(state, record, event, attributes)
+
+
+# -- decisions that were refused: the event is record and outcome at once
+
+_REFUSED: dict[str, tuple[str, str, str | None]] = {
+    "ScheduleActivityTaskFailed": (s.ACTIVITY, "activityId", "activityType"),
+    "StartTimerFailed": (s.TIMER, "timerId", None),
+    "CancelTimerFailed": (s.CANCEL_TIMER, "timerId", None),
+    "RecordMarkerFailed": (s.MARKER, "markerName", None),
+    "RequestCancelActivityTaskFailed": (s.CANCEL_ACTIVITY, "activityId", None),
+}
+
+
+@applies(*_REFUSED)
+def _refused(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    kind, member, type_member = _REFUSED[event["eventType"]]
+    type_name = attributes[type_member]["name"] if type_member else None
+    record = _record(state, Record((kind, attributes[member]), event, attributes, type_name))
+    _end(state, record, event, attributes)
+
+
+@applies("StartChildWorkflowExecutionFailed")
+def _child_refused(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    if attributes["initiatedEventId"]:
+        _child_ended(state, event, attributes)
+        return
+    key = (s.CHILD, attributes["workflowId"])
+    record = _record(state, Record(key, event, attributes, attributes["workflowType"]["name"]))
+    _end(state, record, event, attributes)
+
+
+# -- what became of them
+
+
+def _end(state: ExecutionState, record: Record | None, event: Event, attributes: Attributes) -> None:
+    if record is not None and record.outcome is None:
+        record.end(event, attributes)
+        state.weight += len(attributes.get("result") or "")
+        state.changes.ended.append(record)
+
+
+@applies("ActivityTaskStarted")
+def _activity_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    record = state.by_event.get(attributes["scheduledEventId"])
+    if record is not None:
+        state.changes.started.append(record)
+
+
+@applies("ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled")
+def _activity_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    record = state.by_event.get(attributes["scheduledEventId"])
+    if record is not None and record.outcome is None:
+        state.open[s.ACTIVITY] -= 1
+        state.open_activities.pop(record.key[1], None)
+        _end(state, record, event, attributes)
+
+
+@applies("ChildWorkflowExecutionStarted")
+def _child_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    record = state.by_event.get(attributes["initiatedEventId"])
+    if record is not None:
+        record.run_id = attributes["workflowExecution"]["runId"]
+        state.changes.started.append(record)
+
+
+@applies(
+    "ChildWorkflowExecutionCompleted",
+    "ChildWorkflowExecutionFailed",
+    "ChildWorkflowExecutionTimedOut",
+    "ChildWorkflowExecutionCanceled",
+    "ChildWorkflowExecutionTerminated",
+)
+def _child_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    record = state.by_event.get(attributes["initiatedEventId"])
+    if record is not None and record.outcome is None:
+        state.open[s.CHILD] -= 1
+        state.open_children.pop(record.key[1], None)
+        _end(state, record, event, attributes)
+
+
+@applies("TimerFired")
+def _timer_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    record = state.by_event.get(attributes["startedEventId"])
+    if record is not None and record.outcome is None:
+        state.open[s.TIMER] -= 1
+        state.open_timers.pop(record.key[1], None)
+        _end(state, record, event, attributes)
+
+
+@applies(
+    "ExternalWorkflowExecutionSignaled",
+    "SignalExternalWorkflowExecutionFailed",
+    "ExternalWorkflowExecutionCancelRequested",
+    "RequestCancelExternalWorkflowExecutionFailed",
+)
+def _external_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    _end(state, state.by_event.get(attributes["initiatedEventId"]), event, attributes)
+
+
+# -- the execution itself
+
+
+@applies("WorkflowExecutionStarted")
+def _execution_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    state.execution = attributes
+
+
+@applies("WorkflowExecutionSignaled")
+def _signaled(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    sender = (attributes.get("externalWorkflowExecution") or {}).get("workflowId")
+    name = attributes["signalName"]
+    signal = Signal(name, event["eventId"], event["eventTimestamp"], attributes.get("input"), sender, attributes)
+    state.signals[name].append(signal)
+    state.changes.ended.append(signal)
+
+
+@applies("WorkflowExecutionCancelRequested")
+def _cancel_requested(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    state.cancel_requested = True
+
+
+@applies("DecisionTaskCompleted")
+def _decision_completed(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    if "executionContext" in attributes:
+        state.context = attributes["executionContext"]
+
+
+@applies(
+    "CompleteWorkflowExecutionFailed",
+    "FailWorkflowExecutionFailed",
+    "CancelWorkflowExecutionFailed",
+    "ContinueAsNewWorkflowExecutionFailed",
+)
+def _close_refused(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    state.close_refused = attributes["cause"]

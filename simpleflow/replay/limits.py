@@ -1,0 +1,27 @@
+"""How much fits into one response and into one execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import constants
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``decisions`` and ``request_bytes`` of one response; how many items of a kind may be open; None is no limit.
+
+    ``history_warnings`` are the lengths (events) at which a warning names ``continue_as_new``.
+    """
+
+    decisions: int = constants.MAX_DECISIONS
+    request_bytes: int = constants.MAX_REQUEST_SIZE
+    open_activities: int | None = constants.MAX_OPEN_ACTIVITY_COUNT
+    open_timers: int | None = 1000
+    open_children: int | None = 1000
+    history_warnings: tuple[int, ...] = (10_000, 20_000)
+
+    @property
+    def decision_bytes(self) -> int:
+        """What is left for decisions beside the execution context and the rest of the request."""
+        return self.request_bytes - 5_000 - 32_000

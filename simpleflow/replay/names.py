@@ -1,0 +1,43 @@
+"""Ids of tasks, and what SWF allows in names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+
+from ..exceptions import InvalidTask
+from .state import RESERVED
+
+_FORBIDDEN = re.compile(r"[:/|\x00-\x1f\x7f-\x9f]")
+_LONGEST = 256
+
+
+def shortened(name: str) -> str:
+    """An id that fits: one that is too long ends with the digest of the whole."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[:223]}-{digest(name)}"
+
+
+def digest(text: str) -> str:
+    return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def run_digest(run_id: str | None) -> str:
+    return f"{zlib.adler32(run_id.encode()):x}" if run_id else "0"
+
+
+def checked(what: str, name: object, *, longest: int = _LONGEST, free: bool = False, reserved: bool = False) -> str:
+    """The name, if SWF takes it; else InvalidTask. ``free`` allows any character, ``reserved`` the library's names."""
+    if not isinstance(name, str) or not name:
+        raise InvalidTask(f"{what} is {name!r}; it must be a text of 1 to {longest} characters.")
+    if len(name) > longest:
+        raise InvalidTask(f"{what} {name[:60]!r}… has {len(name)} characters; SWF takes {longest} at most.")
+    if not free and (name == "arn" or _FORBIDDEN.search(name)):
+        raise InvalidTask(
+            f"{what} {name!r} has a character that SWF refuses (: / | and control characters), or is 'arn'."
+        )
+    if not reserved and name.startswith(RESERVED):
+        raise InvalidTask(f"{what} {name!r} begins like the library's own names; choose one without {RESERVED[0]!r}.")
+    return name

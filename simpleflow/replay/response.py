@@ -1,0 +1,115 @@
+"""What is answered to a decision task: as much of the outbox as fits, and the close when nothing stands before it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from typing import Any
+
+from . import state as s
+from .calls import CancelTimerCall, MarkerCall
+from .decisions import Wire, decision, size
+from .limits import Limits
+from .run import Run
+from .work import Decisions
+
+logger = logging.getLogger(__name__)
+
+# What goes before a closing decision, and what makes no sense after it. The rest travels beside it.
+
+_BEFORE = (s.SIGNAL, s.PROPAGATED, s.CANCEL_ACTIVITY)
+_DROPPED = (s.ACTIVITY, s.TIMER)
+
+
+def respond(run: Run, limits: Limits) -> Decisions:
+    """The answer of a run that has gone as far as it can."""
+    if run.ending is not None:
+        _drop_what_never_left(run)
+    taken, wires, rest = _take(run, limits)
+    before = run.outbox.of_kinds(*_BEFORE, *((s.CANCEL_CHILD,) if run.canceling else ()))
+    closes = run.ending is not None and not rest and not before
+    if closes:
+        assert run.ending is not None
+        wires.append(run.ending.wire)
+    elif (rest or (before and run.ending is not None) or _awaited(taken)) and not run.state.woken:
+        wires.append(_wake_up())
+    return Decisions(
+        decisions=tuple(wires),
+        execution_context=None if closes else _context(run),
+        register=tuple(run.missing_types),
+        closes=closes,
+    )
+
+
+def _wake_up() -> Wire:
+    return decision("StartTimer", timerId=s.WAKE_UP_TIMER, startToFireTimeout="0")
+
+
+def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
+    """The decisions that leave now, in order, and whether others have to wait for the next response."""
+    allowed = {
+        s.ACTIVITY: getattr(run.workflow, "max_open_activity_count", None) or limits.open_activities,
+        s.TIMER: limits.open_timers,
+        s.CHILD: limits.open_children,
+    }
+
+    def room(kind: str) -> int | None:
+        most = allowed.get(kind)
+        if kind in run.full and run.state.open[kind]:
+            return 0
+        return None if most is None else max(0, most - run.state.open[kind])
+
+    # one more than fits tells that there are more; a close or a wake-up timer needs one place
+    places = limits.decisions
+    owners = list(itertools.islice(run.outbox.ordered(room), places + 1))
+    if len(owners) > places - (run.ending is not None or _awaited(owners)):
+        places -= 1
+    taken: list[Any] = []
+    wires: list[Wire] = []
+    left = limits.decision_bytes
+    for owner in owners[:places]:
+        wire = owner.decision()
+        left -= size(wire)
+        if left < 0 and taken:
+            break
+        taken.append(owner)
+        wires.append(wire)
+    return taken, wires, len(taken) < len(owners)
+
+
+def _awaited(owners: list[Any]) -> bool:
+    """Whether somebody waits for what SWF will not wake the decider for."""
+    return any(isinstance(owner, MarkerCall | CancelTimerCall) and owner.future.awaited for owner in owners)
+
+
+def _context(run: Run) -> str | None:
+    """The execution context where it has to change: it tells which signals are waited for."""
+    waiting = run.waiting_signals
+    text = json.dumps({"waiting_signals": waiting}, separators=(",", ":")) if waiting else ""
+    return None if text == (run.state.context or "") else text
+
+
+def _drop_what_never_left(run: Run) -> None:
+    dropped = run.outbox.of_kinds(*_DROPPED)
+    for owner in dropped:
+        run.outbox.drop(owner)
+    if dropped:
+        names = ", ".join(owner.describe() for owner in dropped[:5])
+        logger.warning(
+            "%s %s ended before %d of its tasks were sent: they are dropped (%s%s)",
+            run.workflow_class.__name__,
+            run.workflow_id,
+            len(dropped),
+            names,
+            ", …" if len(dropped) > 5 else "",
+        )
+    if run.unclaimed:
+        records = [record for queue in run.unclaimed.values() for record in queue]
+        logger.warning(
+            "%s %s ended and has not asked for everything that its history records: %s",
+            run.workflow_class.__name__,
+            run.workflow_id,
+            ", ".join(f"event {record.event_id}: {record.key[0]} {record.key[1]!r}" for record in records[:10]),
+        )
+        run.unclaimed.clear()

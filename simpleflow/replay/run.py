@@ -1,0 +1,774 @@
+"""One run of one execution: the executor that its workflow talks to.
+
+A run lives from decision to decision. ``advance`` folds a batch, lets failures be judged and futures finish in event
+order, and resumes the author's code until nothing moves; ``response.respond`` then says what is answered. A fresh run
+goes through the same steps for every batch of the history, so both see the same.
+
+Decisions and records meet in the outbox: what the program asks for stands there until the event that confirms it is
+folded, one decision later. A record that nobody has asked for by then waits for whoever asks for it later; it counts
+as a difference at once if the same activity was asked for in another way.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import random
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from .. import task
+from ..activity import PRIORITY_NOT_SET, Activity
+from ..base import SubmittableContainer
+from ..canvas import FuncGroup, as_member
+from ..exceptions import DecisionAbandoned, DuplicateTaskId, ExecutionBlocked, NondeterminismError, TaskFailed
+from ..futures import Failure, Future, Waiter
+from ..history import History
+from ..marker import Marker
+from ..payloads import codec, limits
+from ..signal import NextSignal, WaitForSignal
+from . import calls, failures, task_calls
+from . import state as s
+from .arguments import Arguments
+from .endings import CANCELED, Ending, canceled, completed, continued, driven, ending_of, failed
+from .events import Batch, as_datetime
+from .fibers import Fibers, Replaying
+from .fold import fold
+from .ids import Numbers
+from .outbox import Outbox
+from .state import Changes, ExecutionState, Record, Signal
+from .work import Event, MissingType, RunKey
+
+logger = logging.getLogger(__name__)
+
+_HISTORY_HOOKS = (
+    "before_replay",
+    "after_replay",
+    "on_task_failure",
+    "should_cancel",
+    "on_completed",
+    "on_failure",
+    "on_canceled",
+    "after_closed",
+)
+
+
+class Stopped(BaseException):
+    """Carries an error of the engine past the author's code: the run is to be dropped."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Run:
+    """``effects`` are the recorded side effects of the whole history, also those that lie ahead of the replay."""
+
+    def __init__(
+        self,
+        key: RunKey,
+        workflow_class: type[Any],
+        task_list_override: str | None = None,
+        effects: list[str] | None = None,
+    ) -> None:
+        self.key = key
+        self.workflow_id = key.workflow_id
+        self.run_id = key.run_id
+        self.workflow_class = workflow_class
+        self.task_list_override = task_list_override
+        self.effects = effects or []
+        self.state = ExecutionState()
+        self.time: float | datetime = 0
+        self.events: list[Event] = []  # kept only for hooks
+        self.keeps_events = any(overrides(workflow_class, hook) for hook in _HISTORY_HOOKS)
+        self.fatal: Exception | None = None
+        self.full: set[str] = set()  # kinds that SWF takes no more of until one of them closes
+        self.missing_types: dict[MissingType, None] = {}  # that SWF has refused and not taken since
+        self.restarting = False
+        self.last_started = 0
+        self._flag = Replaying()
+        self._judges_failures = overrides(workflow_class, "on_task_failure")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Everything that belongs to one pass of the author's code, from the top."""
+        self.fibers = Fibers(self._flag)
+        self.outbox = Outbox()
+        self.unclaimed: dict[s.Key, list[Record]] = {}
+        self.ending: Ending | None = None
+        self.failures: list[Failure] = []
+        self.raises_override: bool | None = None
+        self.random = random.Random(f"random {self.run_id}")
+        self._uuids = random.Random(f"uuid4 {self.run_id}")
+        self._explicit_priority: Any = PRIORITY_NOT_SET
+        self._submit_failure: Failure | None = None
+        self._numbers = Numbers()
+        self._futures = 0
+        self._effects = 0
+        self._waits = 0
+        self._computed: dict[s.Key, task_calls.TaskCall] = {}
+        self._asked_to_stop: set[s.Key] = set()
+        self._latches: defaultdict[str, list[Future[Any]]] = defaultdict(list)
+        self._next: defaultdict[str, int] = defaultdict(int)
+        self._queues: defaultdict[str, dict[int, Future[Any]]] = defaultdict(dict)
+        self._propagating: list[Signal] = []
+        self.workflow = self.workflow_class(self)
+
+    # -- one decision
+
+    def advance(self, batch: Batch, replaying: bool) -> None:
+        """Take in the events of one decision. Raises Stopped."""
+        self._flag.now = replaying
+        self.time = batch.time
+        self.last_started = batch.started
+        if self.keeps_events:
+            self.events.extend(batch.events)
+        first = not self.state.execution
+        changes = fold(self.state, batch)
+        self._confirm(changes)
+        if self.ending is not None:
+            self._answer_refusal()
+            return
+        if self.state.cancel_requested and self._cancels():
+            return
+        if self.restarting:
+            self._restart()
+        else:
+            self._propagate(changes)
+            self._settle(changes)
+            if first:
+                self.fibers.spawn(self._main)
+        while self.ending is None and self.fibers.resume():
+            self._raise_fatal()
+        self._raise_fatal()
+        if self.ending is not None:
+            self.fibers.close()
+
+    def _confirm(self, changes: Changes) -> None:
+        """What was decided: link each record with the part of the program that asked for it."""
+        strangers = []
+        for record in changes.recorded:
+            if record.key[1] == s.WAKE_UP_TIMER:
+                continue
+            owner = self.outbox.confirm(record.key)
+            if owner is not None:
+                self._claim(owner, record)
+            elif self.ending is None:
+                self.unclaimed.setdefault(record.key, []).append(record)
+                strangers.append(record)
+        for record in changes.started:
+            record.started = True
+            if record.owner is not None:
+                record.owner.begun(record)
+        if strangers and not self.restarting:
+            self._meet(strangers)
+
+    def _meet(self, strangers: list[Record]) -> None:
+        """Nobody asked for these: an error if the same activity or child was asked for otherwise."""
+        for record in strangers:
+            for owner in self.outbox.of_kinds(record.key[0]) if record.type_name else ():
+                if owner.type_name == record.type_name:
+                    self._stop(NondeterminismError(record.event_id, record.describe(), owner.describe()))
+
+    def _claim(self, owner: Any, record: Record) -> None:
+        try:
+            owner.check(record)
+        except NondeterminismError as error:
+            self._stop(error)
+        record.owner = owner
+
+    def _settle(self, changes: Changes) -> None:
+        """What came of it: failures are judged first, then futures finish; both in event order."""
+        for item in changes.ended:
+            if isinstance(item, Record) and item.owner is not None:
+                if item.outcome_id != item.event_id:
+                    self.full.discard(item.key[0])
+                item.owner.consider(item)
+        for item in changes.ended:
+            if self.ending is not None:
+                return
+            if isinstance(item, Signal):
+                self._receive(item.name)
+            elif item.owner is not None:
+                item.owner.conclude(item)
+
+    def _restart(self) -> None:
+        """``run`` starts at the top again, and finds everything that has been recorded."""
+        self.fibers.close()
+        effects = [marker.details or "" for marker in self.state.markers if marker.name == s.SIDE_EFFECT]
+        self.effects = max(self.effects, effects, key=len)
+        self._begin()
+        for record in self.state.records:
+            record.owner = None
+            if record.key[1] != s.WAKE_UP_TIMER:
+                self.unclaimed.setdefault(record.key, []).append(record)
+        everything = Changes()
+        everything.ended += sorted((x for xs in self.state.signals.values() for x in xs), key=lambda x: x.event_id)
+        everything.started += [record for record in self.state.records if record.started]
+        self._propagate(everything)
+        self.fibers.spawn(self._main)
+
+    def _answer_refusal(self) -> None:
+        """The end is fixed; a close that SWF refused for new events is sent again, for another cause it fails."""
+        cause, self.state.close_refused = self.state.close_refused, None
+        if cause not in (None, "UNHANDLED_DECISION"):
+            assert self.ending is not None
+            self.ending = failed(f"{self.ending.kind} was refused: {cause}")
+
+    def _raise_fatal(self) -> None:
+        if self.fatal is not None:
+            raise Stopped(self.fatal)
+
+    def _stop(self, error: Exception) -> None:
+        """Drop the run; the author's code never sees why."""
+        self.fatal = error
+        if self.fibers.current() is not None:
+            self.fibers.park()
+        raise Stopped(error)
+
+    def close(self) -> None:
+        """Drop everything: the author's clean-up runs and can do nothing."""
+        self.fibers.close()
+
+    # -- the author's code
+
+    def _main(self) -> None:
+        try:
+            call = self._input()
+            result = self.workflow.run(*call["args"], **call["kwargs"])
+            if inspect.iscoroutine(result):
+                result = driven(result)
+            text = limits.check("result", self._text_of(result, "result"))
+            for failure in self.failures:
+                if not failure.asked:
+                    failure.throw()
+        except ExecutionBlocked:
+            self._ask_for_restart()
+        except MemoryError as error:
+            self._stop(DecisionAbandoned(f"no memory: {error}"))
+        except (Exception, SystemExit) as error:
+            self.ending = self.ending or ending_of(error)
+        else:
+            self.ending = self.ending or completed(text)
+
+    def _input(self) -> dict[str, Any]:
+        value = codec.decode(self.state.execution.get("input"))
+        if value is None:
+            return {"args": [], "kwargs": {}}
+        if isinstance(value, dict) and value.keys() & {"args", "kwargs"}:
+            return {"args": value.get("args") or [], "kwargs": value.get("kwargs") or {}}
+        if isinstance(value, dict):
+            return {"args": [], "kwargs": {key: member for key, member in value.items() if key != "__extra"}}
+        return {"args": value if isinstance(value, list) else [value], "kwargs": {}}
+
+    def _ask_for_restart(self) -> None:
+        if not self.restarting:
+            logger.warning(
+                "%s raised ExecutionBlocked: `run` starts from the top at each new event from now on. "
+                "futures.wait(..., return_when=futures.FIRST_COMPLETED) waits without that.",
+                self.workflow_class.__name__,
+            )
+        self.restarting = True
+
+    def _text_of(self, value: Any, root: str) -> str:
+        """The JSON of a value of the author's, when all futures in it are there."""
+        arguments = Arguments(value, root)
+        for future in arguments.holes:
+            future.result  # noqa: B018 - waits, and raises what is to be raised
+        return arguments.text()
+
+    def call_author(self, function: Callable[[], None]) -> None:
+        if self.fibers.current() is not None:
+            function()
+        elif self.ending is None:
+            self.fibers.run(function)
+            self._raise_fatal()
+
+    def guarded(self, future: Future[Any], function: Callable[[], None]) -> None:
+        """An error becomes the failure of the future; ``submit`` raises it if it is that submit's own."""
+        try:
+            function()
+        except DecisionAbandoned as error:
+            self._stop(error)
+        except Exception as error:
+            self.fail_future(future, error)
+
+    def fail_future(self, future: Future[Any], error: Exception) -> None:
+        self._submit_failure = self._fail(future, error, error)
+
+    def raise_later(self, future: Future[Any], exception: BaseException, raised: BaseException) -> None:
+        self._fail(future, exception, raised)
+
+    def _fail(self, future: Future[Any], exception: BaseException, raised: BaseException) -> Failure:
+        failure = Failure(raised)
+        self.failures.append(failure)
+        future.set_exception(exception, failure)
+        return failure
+
+    def judge(self, call: task_calls.TaskCall, record: Record) -> None:
+        """An attempt has failed: ask the author, if there is something to ask, else the retry policy."""
+        seed = f"{self.run_id} {record.key[1]} {call.failures}"
+        verdict = failures.default_verdict(call.task.payload.retry, call.failures, failures.exception_of(record), seed)
+        if self._judges_failures:
+            self.call_author(lambda: self.guarded(call.future, lambda: self._ask(call, record, verdict)))
+        else:
+            call.follow_verdict(record, verdict)
+
+    def _ask(self, call: task_calls.TaskCall, record: Record, default: failures.Verdict) -> None:
+        context = failures.failure_context(call.private_task(), record, call.failures, self.history())
+        context = self.workflow.on_task_failure(context) or context
+        decision = context.Decision
+        if context.decision is decision.none:
+            verdict = default
+        elif context.decision in (decision.retry_now, decision.retry_later):
+            later = context.decision is decision.retry_later
+            text = self._text_of(call.edited(context.a_task), "")
+            verdict = failures.Retry(float(context.retry_wait_timeout or 0) if later else 0.0, text)
+        elif context.decision is decision.handled:
+            verdict = failures.Follow(context.future or self.submit(context.a_task))
+        elif context.decision in _VERDICTS:
+            verdict = _VERDICTS[context.decision]
+        else:
+            raise ValueError(f"on_task_failure decided {context.decision!r}; use one of the decide_ methods.")
+        call.follow_verdict(record, verdict)
+
+    def history(self) -> History:
+        return History(self.events)
+
+    # -- the port of futures
+
+    def next_number(self) -> int:
+        self._futures += 1
+        return self._futures
+
+    def block(self, waiter: Waiter) -> None:
+        self.fibers.block(waiter)
+
+    def decode(self, text: str | None) -> Any:
+        return codec.decode(text)
+
+    def start_wait_timer(self, seconds: float) -> Future[None]:
+        self._waits += 1
+        timer = calls.TimerCall(self, f"_simpleflow_wait_{self._waits}", seconds, reserved=True)
+        timer.start()
+        return timer.future
+
+    # -- submit
+
+    def submit(self, submittable: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if self.fibers.current() is None:
+            raise RuntimeError("a hook cannot submit: it only observes the run.")
+        self._explicit_priority = kwargs.pop("__priority", PRIORITY_NOT_SET)
+        self._submit_failure = None
+        try:
+            if isinstance(submittable, Activity):
+                member: Any = task.ActivityTask(submittable, *args, **kwargs)
+            else:
+                member = as_member(submittable, *args, **kwargs)
+            if isinstance(member, FuncGroup):
+                return self._submit_product(member)
+            startable = self.prepare(member)
+            startable.start()
+        finally:
+            self._explicit_priority = PRIORITY_NOT_SET
+        future = startable.future
+        own: Failure | None = self._submit_failure  # what this submit itself did wrong
+        if own is not None and future.failure is own:
+            own.throw()
+        return future
+
+    def _submit_product(self, group: FuncGroup) -> Any:
+        """Submitted by the author, a FuncGroup is called at once and gives the future of its product."""
+        scope = self.scope()
+        with self.raising(group.raises_on_failure) as raises:
+            product = group.produce(self, scope, raises)
+        if product is None:
+            return None
+        product.start()
+        return product.future
+
+    def prepare(self, member: Any) -> Any:
+        if isinstance(member, SubmittableContainer):
+            return member.prepare(self)  # type: ignore[attr-defined]
+        for kind in type(member).__mro__:
+            make = _CALLS.get(kind)
+            if make is not None:
+                return make(self, member)
+        raise TypeError(
+            f"cannot submit {member!r}: expected an activity, a Workflow class, a task, a group or a chain."
+        )
+
+    def emit(self, owner: Any) -> None:
+        """Ask for the owner's decision; claim the record that has been waiting for it, if there is one."""
+        queue = self.unclaimed.get(owner.key) if self.unclaimed else None
+        if not queue:
+            self.outbox.add(owner)
+            return
+        record = queue.pop(0)
+        if not queue:
+            del self.unclaimed[owner.key]
+        self._claim(owner, record)
+        if record.started:
+            owner.begun(record)
+        if record.outcome is not None:
+            owner.consider(record)
+            owner.conclude(record)
+
+    def withdraw(self, owner: Any) -> bool:
+        return self.outbox.drop(owner)
+
+    def wait_for_close(self, owner: Any) -> None:
+        """SWF has too many of this kind open: ask again when one has closed."""
+        self.full.add(owner.key[0])
+        self.emit(owner)
+
+    def cancel_timer(self, timer: calls.RetryTimer) -> None:
+        if not self.withdraw(timer):
+            self.emit(calls.TimerCancellation(self, timer.key[1]))
+
+    def same_call(self, call: task_calls.TaskCall) -> task_calls.TaskCall | None:
+        """An earlier call with the same computed id. Raises DuplicateTaskId if it is not the same call."""
+        twin = self._computed.setdefault(call.key, call)
+        if twin is call:
+            return None
+        if (twin.type_name, twin.input) != (call.type_name, call.input):
+            raise DuplicateTaskId(call.key[1], twin.describe(), call.describe())
+        return twin
+
+    def ask_to_stop(self, owner: Any) -> None:
+        """Ask SWF to cancel an activity or child; once."""
+        if owner.key not in self._asked_to_stop:
+            self._asked_to_stop.add(owner.key)
+            self.emit(owner)
+
+    # -- numbers and settings of what is submitted
+
+    def number(self, kind: str, name: str) -> str:
+        return self._numbers.next(self._scope(), kind, name)
+
+    def scope(self) -> str:
+        return self._numbers.next_scope(self._scope())
+
+    def _scope(self) -> str:
+        fiber = self.fibers.current()
+        return fiber.scope if fiber is not None else ""
+
+    @contextmanager
+    def within(self, scope: str) -> Iterator[None]:
+        fiber = self.fibers.current()
+        assert fiber is not None
+        outer, fiber.scope = fiber.scope, scope
+        try:
+            yield
+        finally:
+            fiber.scope = outer
+
+    @contextmanager
+    def raising(self, raises: bool | None) -> Iterator[bool | None]:
+        outer = self.raises_override
+        self.raises_override = raises if outer is None else outer
+        try:
+            yield self.raises_override
+        finally:
+            self.raises_override = outer
+
+    def priority_of(self, payload: Any) -> Any:
+        if self._explicit_priority is not PRIORITY_NOT_SET:
+            return self._explicit_priority
+        return task_calls.priority_of(payload, self.workflow)
+
+    @property
+    def task_list(self) -> str | None:
+        return (self.state.execution.get("taskList") or {}).get("name")
+
+    @property
+    def tag_list(self) -> list[str]:
+        return list(self.state.execution.get("tagList") or ())
+
+    # -- signals
+
+    def wait_signal(self, name: str, future: Future[Any]) -> None:
+        self._latches[name].append(future)
+        self._receive(name)
+
+    def next_signal(self, name: str, future: Future[Any]) -> None:
+        self._queues[name][self._next[name]] = future
+        self._next[name] += 1
+        self._receive(name)
+
+    def _receive(self, name: str) -> None:
+        signals = self.state.signals.get(name)
+        if not signals:
+            return
+        for future in self._latches.pop(name, ()):
+            if not future.done:
+                future.set_text(signals[-1].input)
+        queue = self._queues[name]
+        for place in [place for place in queue if place < len(signals)]:
+            future = queue.pop(place)
+            if not future.done:
+                future.set_text(signals[place].input)
+
+    @property
+    def waiting_signals(self) -> list[str]:
+        names = {name for name, fs in self._latches.items() if any(not f.done for f in fs)}
+        names |= {name for name, queue in self._queues.items() if any(not f.done for f in queue.values())}
+        return sorted(names)
+
+    def _propagate(self, changes: Changes) -> None:
+        """Pass received signals on, once, to the parent and to every child that is or becomes started."""
+        for record in changes.started:
+            if record.key[0] == s.CHILD:
+                for signal in self._propagating:
+                    self._pass_on(signal, record)
+        for item in changes.ended:
+            if isinstance(item, Signal) and '"__propagate"' in (item.input or ""):
+                value = codec.decode(item.input)
+                if isinstance(value, dict) and value.get("__propagate") is True:
+                    self._propagating.append(item)
+                    parent = self.state.execution.get("parentWorkflowExecution")
+                    if parent and self.workflow.propagate_signals_to_parent and parent["workflowId"] != item.sender:
+                        self.emit(calls.Propagation(self, item, parent["workflowId"], parent.get("runId")))
+                    for record in [r for r in self.state.open_children.values() if r.started]:
+                        self._pass_on(item, record)
+
+    def _pass_on(self, signal: Signal, child: Record) -> None:
+        if child.key[1] != signal.sender and child.outcome is None:
+            self.emit(calls.Propagation(self, signal, child.key[1], child.run_id))
+
+    # -- the end
+
+    def end(self, ending: Ending) -> None:
+        """Fix the end of the run; the code that asked for it does not go on."""
+        if self.ending is None:
+            self.ending = ending
+        if self.fibers.current() is not None:
+            self.fibers.park()
+
+    def fail(self, reason: str, details: Any) -> None:
+        text = details if details is None or isinstance(details, str) else codec.encode(details)
+        self.end(failed(f"Workflow execution failed: {reason}", text))
+
+    def continue_as_new(self, text: str) -> None:
+        execution = self.state.execution
+        envelope = codec.decode(text)
+        old = codec.decode(execution.get("input"))
+        if isinstance(old, dict) and "__extra" in old:
+            envelope["__extra"] = old["__extra"]
+        self.end(
+            continued(
+                input=limits.check("input", codec.encode(envelope)),
+                executionStartToCloseTimeout=execution.get("executionStartToCloseTimeout"),
+                taskStartToCloseTimeout=execution.get("taskStartToCloseTimeout"),
+                taskList=execution.get("taskList"),
+                taskPriority=execution.get("taskPriority"),
+                childPolicy=execution.get("childPolicy"),
+                tagList=execution.get("tagList"),
+                workflowTypeVersion=execution["workflowType"]["version"],
+                lambdaRole=execution.get("lambdaRole"),
+            )
+        )
+
+    def _cancels(self) -> bool:
+        """Follow a request to cancel, if the workflow agrees: what is open is asked to stop before the close."""
+        try:
+            accepted = self.workflow.should_cancel(self.history())
+        except Exception as error:
+            self.ending = ending_of(error)
+            self.fibers.close()
+            return True
+        if accepted:
+            for name in self.state.open_activities:
+                self.ask_to_stop(calls.ActivityCancellation(self, name))
+            for name, child in self.state.open_children.items():
+                self.ask_to_stop(calls.ChildCancellation(self, name, child.run_id))
+            self.ending = canceled()
+            self.fibers.close()
+        return bool(accepted)
+
+    @property
+    def canceling(self) -> bool:
+        return self.ending is not None and self.ending.kind == CANCELED
+
+    # -- what is not a pure function of the arguments
+
+    @property
+    def replaying(self) -> bool:
+        return self._flag.now
+
+    def now(self) -> datetime:
+        return as_datetime(self.time)
+
+    def uuid4(self) -> uuid.UUID:
+        return uuid.UUID(int=self._uuids.getrandbits(128), version=4)
+
+    def side_effect(self, function: Callable[[], Any], name: str) -> Any:
+        number = self._effects
+        self._effects += 1
+        if number < len(self.effects):
+            text = self.effects[number]
+            effect = codec.decode(text)
+            if not isinstance(effect, dict) or effect.get("name") != name:
+                recorded = f"side effect number {number + 1}: {text:.200}"
+                self._stop(NondeterminismError(0, recorded, f"side effect number {number + 1} named {name!r}"))
+        else:
+            text = limits.check("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
+            self.effects.append(text)
+            effect = codec.decode(text)
+        self.emit(calls.SideEffect(self, text))
+        if "error" in effect:
+            raise TaskFailed(name, effect["error"])
+        return effect["value"]
+
+    # -- what the history says
+
+    def list_markers(self, all: bool) -> list[Marker]:
+        markers = [m for m in self.state.markers if m.name != s.SIDE_EFFECT]
+        if not all:
+            markers = list({m.name: m for m in markers}.values())
+        return [Marker(m.name, codec.decode(m.details)) for m in markers]
+
+    def get_event_details(self, event_type: str, event_name: str) -> dict[str, Any] | None:
+        details = _DETAILS.get(event_type)
+        if details is None:
+            raise ValueError(f"unknown event type {event_type!r}; use one of {', '.join(sorted(_DETAILS))}.")
+        return details(self.state, event_name)
+
+    def get_run_context(self) -> dict[str, Any]:
+        execution = self.state.execution
+        parent = execution.get("parentWorkflowExecution") or {}
+        kind = execution.get("workflowType") or {}
+        return {
+            "name": kind.get("name"),
+            "version": kind.get("version"),
+            "domain_name": self.key.domain,
+            "workflow_id": self.workflow_id,
+            "run_id": self.run_id,
+            "tag_list": self.tag_list,
+            "continued_execution_run_id": execution.get("continuedExecutionRunId"),
+            "parent_workflow_id": parent.get("workflowId"),
+            "parent_run_id": parent.get("runId"),
+        }
+
+
+class _Latch:
+    """A wait for a signal, in its place in the program."""
+
+    def __init__(self, run: Run, wait: WaitForSignal) -> None:
+        self.future: Future[Any] = Future(run)
+        self._register = run.next_signal if isinstance(wait, NextSignal) else run.wait_signal
+        self._name = wait.signal_name
+
+    def start(self, *extra: Any) -> None:
+        self._register(self._name, self.future)
+
+
+class _Continuation(calls.Call):
+    """``continue_as_new`` in its place in the program."""
+
+    def __init__(self, run: Run, continuation: task.ContinueAsNewWorkflowTask) -> None:
+        super().__init__(run, Arguments({"args": continuation.args, "kwargs": continuation.kwargs}))
+
+    def launch(self) -> None:
+        assert self.arguments is not None
+        self.run.continue_as_new(self.arguments.text())
+
+    def start(self, *extra: Future[Any]) -> None:
+        assert self.arguments is not None
+        super().start()
+        if self.run.fibers.current() is not None and not self.future.done:
+            self.future.result  # noqa: B018 - the arguments are not there yet; does not return
+
+
+_CALLS: dict[type[Any], Callable[[Run, Any], Any]] = {
+    task.NonPythonicActivityTask: task_calls.ForeignActivityCall,
+    task.ActivityTask: task_calls.ActivityCall,
+    task.ChildWorkflowTask: task_calls.ChildCall,
+    task.SignalTask: calls.SignalCall,
+    task.MarkerTask: lambda run, t: calls.MarkerCall(run, t.name, t.details),
+    task.TimerTask: lambda run, t: calls.TimerCall(run, t.timer_id, t.timeout, t.control),
+    task.CancelTimerTask: lambda run, t: calls.CancelTimerCall(run, t.timer_id),
+    task.ContinueAsNewWorkflowTask: _Continuation,
+    WaitForSignal: _Latch,
+}
+
+_VERDICTS: dict[task.TaskFailureContext.Decision, failures.Verdict] = {
+    task.TaskFailureContext.Decision.abort: failures.Fail(),
+    task.TaskFailureContext.Decision.ignore: failures.Ignore(),
+    task.TaskFailureContext.Decision.cancel: failures.Cancel(),
+}
+
+
+def _observe(function: Callable[[], Any], effect: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {**effect, "value": function()}
+    except Exception as error:
+        return {**effect, "error": f"{type(error).__name__}: {error}"}
+
+
+def _signal_details(state: ExecutionState, name: str) -> dict[str, Any] | None:
+    signals = state.signals.get(name)
+    if not signals:
+        return None
+    last = signals[-1]
+    sender = last.attributes.get("externalWorkflowExecution") or {}
+    return {
+        "type": "signal",
+        "name": name,
+        "state": "signaled",
+        "external_initiated_event_id": last.attributes.get("externalInitiatedEventId"),
+        "external_run_id": sender.get("runId"),
+        "external_workflow_id": sender.get("workflowId"),
+        "input": codec.decode(last.input),
+        "event_id": last.event_id,
+        "timestamp": as_datetime(last.time),
+    }
+
+
+def _marker_details(state: ExecutionState, name: str) -> dict[str, Any] | None:
+    last = next((m for m in reversed(state.markers) if m.name == name), None)
+    return last and {
+        "type": "marker",
+        "name": name,
+        "state": "recorded",
+        "details": codec.decode(last.details),
+        "event_id": last.event_id,
+        "timestamp": as_datetime(last.time),
+    }
+
+
+def _timer_details(state: ExecutionState, name: str) -> dict[str, Any] | None:
+    record = state.timers.get(name)
+    if record is None:
+        return None
+    states = {None: "started", "TimerFired": "fired", "TimerCanceled": "canceled"}
+    return {
+        "type": "timer",
+        "id": name,
+        "state": states[record.outcome],
+        "start_to_fire_timeout": int(record.recorded["startToFireTimeout"]),
+        "control": codec.decode(record.recorded.get("control")),
+        "started_event_id": record.event_id,
+        "started_event_timestamp": as_datetime(record.time),
+        "decision_task_completed_event_id": record.recorded["decisionTaskCompletedEventId"],
+    }
+
+
+_DETAILS: dict[str, Callable[[ExecutionState, str], dict[str, Any] | None]] = {
+    "signal": _signal_details,
+    "marker": _marker_details,
+    "timer": _timer_details,
+}
+
+
+def overrides(workflow_class: type[Any], hook: str) -> bool:
+    """Whether the author has defined this hook."""
+    base = next((cls for cls in workflow_class.__mro__ if cls.__module__ == _LANGUAGE and hook in vars(cls)), None)
+    return getattr(workflow_class, hook, None) is not (getattr(base, hook, None) if base else None)
+
+
+_LANGUAGE = "simpleflow.workflow"

@@ -1,0 +1,133 @@
+"""What a history says: the one thing here that changes, and only ``fold`` changes it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .work import Event
+
+ACTIVITY = "activity"
+CHILD = "child workflow"
+TIMER = "timer"
+CANCEL_TIMER = "cancellation of the timer"
+MARKER = "marker"
+SIGNAL = "signal"
+PROPAGATED = "propagated signal"
+CANCEL_ACTIVITY = "cancellation of the activity"
+CANCEL_CHILD = "cancellation of the child workflow"
+
+#: The reserved beginning of ids and names that are the library's own.
+RESERVED = ("_simpleflow_", "__simpleflow_")
+WAKE_UP_TIMER = "_simpleflow_wake_up_timer"
+SIDE_EFFECT = "simpleflow.side_effect"
+
+Key = tuple[str, Any]
+
+
+class Record:
+    """A decision as recorded by its event, and what has come of it so far.
+
+    ``key`` is (kind, id); ``outcome`` is the type of the event that ended it (for a decision that was refused that
+    event itself) and ``attributes`` are that event's. ``owner`` is the part of the program that claims it.
+    """
+
+    __slots__ = (
+        "attributes",
+        "event_id",
+        "input",
+        "key",
+        "outcome",
+        "outcome_id",
+        "owner",
+        "recorded",
+        "run_id",
+        "started",
+        "time",
+        "type_name",
+    )
+
+    def __init__(
+        self, key: Key, event: Event, recorded: dict[str, Any], type_name: str | None = None, input: str | None = None
+    ) -> None:
+        self.key = key
+        self.event_id: int = event["eventId"]
+        self.time: float | datetime = event["eventTimestamp"]
+        self.recorded = recorded
+        self.type_name = type_name
+        self.input = input
+        self.outcome: str | None = None
+        self.outcome_id = 0
+        self.attributes: dict[str, Any] = {}
+        self.run_id: str | None = None
+        self.started = False
+        self.owner: Any = None
+
+    def end(self, event: Event, attributes: dict[str, Any]) -> None:
+        self.outcome = event["eventType"]
+        self.outcome_id = event["eventId"]
+        self.attributes = attributes
+
+    def describe(self) -> str:
+        kind, name = self.key
+        called = f" of {self.type_name}" if self.type_name and self.type_name != name else ""
+        return f"{kind} {name!r}{called}" + (f" with input {self.input:.200}" if self.input else "")
+
+
+class Signal(NamedTuple):
+    """A signal that was received."""
+
+    name: str
+    event_id: int
+    time: float | datetime
+    input: str | None
+    sender: str | None  # workflow id
+    attributes: dict[str, Any]
+
+
+class MarkerEvent(NamedTuple):
+    """A marker that was recorded."""
+
+    name: str
+    details: str | None
+    event_id: int
+    time: float | datetime
+
+
+class Changes:
+    """What the events of one batch say, in event order."""
+
+    __slots__ = ("ended", "recorded", "started")
+
+    def __init__(self) -> None:
+        self.recorded: list[Record] = []
+        self.started: list[Record] = []
+        self.ended: list[Record | Signal] = []
+
+
+class ExecutionState:
+    """An execution as its history tells it up to the last batch that was folded."""
+
+    def __init__(self) -> None:
+        self.execution: dict[str, Any] = {}  # the attributes of WorkflowExecutionStarted
+        self.by_event: dict[int, Record] = {}
+        self.records: list[Record] = []
+        self.open: dict[str, int] = {ACTIVITY: 0, CHILD: 0, TIMER: 0}
+        self.open_activities: dict[str, Record] = {}
+        self.open_children: dict[str, Record] = {}
+        self.open_timers: dict[str, Record] = {}
+        self.signals: defaultdict[str, list[Signal]] = defaultdict(list)
+        self.markers: list[MarkerEvent] = []
+        self.timers: dict[str, Record] = {}
+        self.cancel_requested = False
+        self.close_refused: str | None = None
+        self.context: str | None = None
+        self.last_event_id = 0
+        self.weight = 0  # about how many bytes the run takes
+        self.changes = Changes()
+
+    @property
+    def woken(self) -> bool:
+        """Whether a wake-up timer is running."""
+        return WAKE_UP_TIMER in self.open_timers
