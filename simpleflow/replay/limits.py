@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .. import constants
+from .state import ACTIVITY, CHILD, TIMER
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,12 @@ class Limits:
     open_timers: int | None = 1000
     open_children: int | None = 1000
     history_warnings: tuple[int, ...] = (10_000, 20_000)
+
+    def open_items(self, kind: str, workflow: Any) -> int | None:
+        """How many of a kind a workflow may have open; None where there is no limit."""
+        if kind == ACTIVITY:
+            return getattr(workflow, "max_open_activity_count", None) or self.open_activities
+        return {TIMER: self.open_timers, CHILD: self.open_children}.get(kind)
 
     @property
     def decision_bytes(self) -> int:

@@ -34,7 +34,7 @@ class Outbox:
     """Unconfirmed decisions. Those of one key are confirmed first in, first out."""
 
     def __init__(self) -> None:
-        self._places = itertools.count(1)
+        self.last_place = 0
         self._by_kind: defaultdict[str, dict[int, Any]] = defaultdict(dict)
         self._by_key: dict[Key, deque[Any]] = {}
 
@@ -42,7 +42,8 @@ class Outbox:
         return sum(map(len, self._by_kind.values()))
 
     def add(self, owner: Owner) -> None:
-        owner.place = next(self._places)
+        self.last_place += 1
+        owner.place = self.last_place
         self._by_kind[owner.key[0]][owner.place] = owner
         queue = self._by_key.get(owner.key)
         if queue is None:
@@ -69,6 +70,10 @@ class Outbox:
         if not queue:
             del self._by_key[owner.key]
         return True
+
+    def up_to(self, place: int) -> list[Any]:
+        """What was asked for up to this place and is still unconfirmed."""
+        return [owner for owners in self._by_kind.values() for owner in owners.values() if owner.place <= place]
 
     def of_kinds(self, *kinds: str) -> list[Any]:
         return [owner for kind in kinds for owner in self._by_kind[kind].values()]

@@ -48,14 +48,9 @@ def _wake_up() -> Wire:
 
 def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
     """The decisions that leave now, in order, and whether others have to wait for the next response."""
-    allowed = {
-        s.ACTIVITY: getattr(run.workflow, "max_open_activity_count", None) or limits.open_activities,
-        s.TIMER: limits.open_timers,
-        s.CHILD: limits.open_children,
-    }
 
     def room(kind: str) -> int | None:
-        most = allowed.get(kind)
+        most = limits.open_items(kind, run.workflow)
         if kind in run.full and run.state.open[kind]:
             return 0
         return None if most is None else max(0, most - run.state.open[kind])

@@ -148,6 +148,10 @@ class Run:
         if self.ending is not None:
             self.fibers.close()
 
+    def take_in(self, batch: Batch) -> None:
+        """Fold events and link what they record, and go no further. Raises Stopped."""
+        self._confirm(fold(self.state, batch))
+
     def _confirm(self, changes: Changes) -> None:
         """What was decided: link each record with the part of the program that asked for it."""
         strangers = []

@@ -1,0 +1,98 @@
+"""Replays a finished history, or one that is still growing, against today's code and reports the first difference."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+from ..exceptions import NondeterminismError
+from .arguments import same
+from .endings import CANCELED, COMPLETED, CONTINUED, FAILED
+from .engine import FindWorkflow, side_effects
+from .events import ATTRIBUTES, CLOSING, Batch, split
+from .limits import Limits
+from .run import Run, Stopped
+from .state import WAKE_UP_TIMER
+from .work import Event, RunKey
+
+#: What today's end of the run has to share with the recorded one: decision attribute -> event attribute.
+_COMPARED = {COMPLETED: ("result",), FAILED: ("reason",), CANCELED: (), CONTINUED: ("input",)}
+
+
+def audit(
+    key: RunKey,
+    workflow_type: str,
+    events: Sequence[Event],
+    find_workflow: FindWorkflow,
+    limits: Limits | None = None,
+) -> None:
+    """Run today's code through every completed decision of a history. What it prints goes nowhere.
+
+    Raises NondeterminismError for the first difference: another meaning of an event, a record that the code does not
+    ask for, something asked for that was not recorded at its time, or another end.
+    """
+    ends = [
+        event["decisionTaskCompletedEventAttributes"]["startedEventId"]
+        for event in events
+        if event["eventType"] == "DecisionTaskCompleted"
+    ]
+    if not ends:
+        return
+    workflow_class = find_workflow(workflow_type, events[0][ATTRIBUTES[events[0]["eventType"]]].get("input") or "")
+    run = Run(key, workflow_class, effects=side_effects(events))
+    limits = limits or Limits()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            for batch in split(events, ends[-1]):
+                sent = _Sent(run)
+                run.advance(batch, replaying=True)
+                sent.compare(run, batch.events, limits)
+            sent = _Sent(run)
+            tail = Batch(events[ends[-1] :], ends[-1], events[-1]["eventTimestamp"])
+            run.take_in(tail)
+            sent.compare(run, tail.events, limits)
+        _compare_end(run, events)
+    except Stopped as stopped:
+        raise stopped.error from None
+    finally:
+        run.close()
+
+
+class _Sent:
+    """What the code has asked for when a decision is made: it is to be confirmed by that decision's events."""
+
+    def __init__(self, run: Run) -> None:
+        self._asked = run.outbox.last_place
+        self._ended = run.ending is not None
+        self._open = dict(run.state.open)
+
+    def compare(self, run: Run, events: Sequence[Event], limits: Limits) -> None:
+        started = [e[ATTRIBUTES[e["eventType"]]]["timerId"] for e in events if e["eventType"] == "TimerStarted"]
+        if WAKE_UP_TIMER in started or self._ended or run.restarting:
+            return  # the response was cut, or held back what a close forbids
+        for owner in run.outbox.up_to(self._asked):
+            kind = owner.key[0]
+            most = limits.open_items(kind, run.workflow)
+            recorded = sum(1 for record in run.state.changes.recorded if record.key[0] == kind)
+            if most is None or self._open[kind] + recorded < most:
+                raise NondeterminismError(events[0]["eventId"], "nothing of the kind", owner.describe())
+
+
+def _compare_end(run: Run, events: Sequence[Event]) -> None:
+    for queue in run.unclaimed.values():
+        raise NondeterminismError(queue[0].event_id, queue[0].describe(), "nothing of the kind")
+    end = events[-1]
+    kind = CLOSING.get(end["eventType"])
+    if kind is None:
+        return
+    attributes = end[ATTRIBUTES[end["eventType"]]]
+    if run.ending is None:
+        raise NondeterminismError(end["eventId"], f"the end {end['eventType']}", "no end: `run` still waits")
+    if run.ending.kind != kind:
+        raise NondeterminismError(end["eventId"], f"the end {end['eventType']}", f"the end {run.ending.kind}")
+    (today,) = (value for name, value in run.ending.wire.items() if name != "decisionType")
+    for member in _COMPARED[kind]:
+        if not same(attributes.get(member), today.get(member)):
+            recorded = f"the {member} {attributes.get(member)!r:.200} of the workflow"
+            raise NondeterminismError(end["eventId"], recorded, f"the {member} {today.get(member)!r:.200}")
