@@ -1,5 +1,6 @@
 """Names, defaults and texts of the language that existing code relies on; what needs no run to be seen."""
 
+import importlib
 from typing import Any
 
 import pytest
@@ -50,6 +51,17 @@ def test_top_level_names() -> None:
     assert simpleflow.__version__[0].isdigit()
     assert simpleflow.__license__ == "MIT"
     assert simpleflow.__author__
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("activity", "base", "canvas", "exceptions", "futures", "marker", "registry", "signal", "task", "workflow"),
+        *("constants", "format", "log", "logging_context", "settings", "utils"),
+    ],
+)
+def test_modules_stand_where_they_stood(name: str) -> None:
+    assert importlib.import_module(f"simpleflow.{name}").__doc__
 
 
 # -- activities
