@@ -1,0 +1,165 @@
+"""The database file of the service: who may open it, what it must be, and what to say when it is not.
+
+One server at a time: a lock file beside the database is held as long as the server lives and says whose it is. The
+lock goes with the process, so there is never a stale one to remove. Readers (a check, a backup) need no lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+
+VERSION = 1
+#: Marks a SQLite file as a journal of this service ("sflo").
+_APPLICATION_ID = 0x73666C6F
+_PAGE_CACHE_KIB = 16_384
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class StoreRefused(StoreError):
+    """It will not be used as it is: held by another, of another kind or version, or damaged."""
+
+
+class StoreFailed(StoreError):
+    """It could not be written or read just now: a full disk, an I/O error. It may work again later."""
+
+
+class Database:
+    """The path of a database and the right to write to it. Raises StoreRefused when another process has that."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        _make_directory(self.path.parent)
+        self._lock = _lock(self.path)
+
+    def connect(self, synchronous: str = "FULL") -> sqlite3.Connection:
+        """A connection for the one writer; made and brought up to date if need be."""
+        try:
+            _make_file(self.path)
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            try:
+                _prepare(connection, self.path, synchronous)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise explain(self.path, error) from error
+        return connection
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def connect_readonly(path: str | Path) -> sqlite3.Connection:
+    """A connection that only reads, beside a running server if there is one."""
+    path = Path(path).absolute()
+    if not path.is_file():
+        raise StoreRefused(f"There is no database at {path}: name an existing one with --db")
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            _refuse_strangers(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise explain(path, error) from error
+    return connection
+
+
+def explain(path: Path, error: Exception) -> StoreError:
+    """What an error of SQLite or of the file system means for whoever runs the service."""
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return damaged(path, error)
+    if isinstance(error, PermissionError):
+        return StoreRefused(f"No permission for the database {path} ({error}): run as its owner, or name another --db")
+    return StoreFailed(
+        f"The database {path} cannot be used now ({error}): see to the disk, the service goes on by itself"
+    )
+
+
+def damaged(path: Path, error: Exception) -> StoreRefused:
+    return StoreRefused(
+        f"The database {path} is damaged ({type(error).__name__}: {error}): stop the service and run "
+        f"`simpleflow service.check --db {path} --repair`, or put a backup in its place"
+    )
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreRefused(f"Cannot make the directory {path} ({error}): name another place with --db") from error
+
+
+def _make_file(path: Path) -> None:
+    """Private before anything is in it; SQLite gives its other files the same mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    os.chmod(path, 0o600)
+
+
+def _lock(path: Path) -> int:
+    """Take the lock: the open file that holds it, with the process id in it."""
+    try:
+        file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreRefused(f"Cannot lock the database {path} ({error}): name another place with --db") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(file, 64).decode("ascii", "replace").strip() or "another process"
+        os.close(file)
+        raise StoreRefused(
+            f"The database {path} is in use by {holder}: stop that service, or name another database with --db"
+        ) from None
+    os.ftruncate(file, 0)
+    os.pwrite(file, f"process {os.getpid()}\n".encode(), 0)
+    return file
+
+
+# -- schema --------------------------------------------------------------------------------------
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, synchronous: str) -> None:
+    version = _refuse_strangers(connection, path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
+    if version == 0:
+        schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+        marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+        connection.executescript(f"BEGIN IMMEDIATE; {schema} {marks} COMMIT;")
+
+
+def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the schema, 0 for an empty file; StoreRefused for what this service did not write."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != _APPLICATION_ID and (application or version or tables):
+        raise StoreRefused(f"{path} is no database of simpleflow's service: name another file with --db")
+    if version > VERSION:
+        raise StoreRefused(
+            f"The database {path} was written by a newer simpleflow (its version is {version}, "
+            f"this one knows {VERSION}): upgrade simpleflow, or name another file with --db"
+        )
+    return int(version)
