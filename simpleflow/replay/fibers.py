@@ -54,6 +54,7 @@ class Fibers:
         self._replaying = replaying
         self._thread = threading.get_ident()
         self._fibers: list[Fiber] = []
+        self._running: Fiber | None = None
         self._refused = 0
         self.closed = False
 
@@ -66,8 +67,7 @@ class Fibers:
                 "futures and submit belong to the thread of `run`; this is another thread. "
                 "Collect the results in `run` and pass them on."
             )
-        fiber = greenlet.getcurrent()
-        return fiber if isinstance(fiber, Fiber) else None
+        return self._running
 
     def spawn(self, function: Callable[[], None]) -> None:
         """Run ``function`` in a fiber of its own when the hub next resumes fibers."""
@@ -77,8 +77,15 @@ class Fibers:
         """Run ``function`` in a fiber of its own, at once, until it ends or waits."""
         fiber = self._fiber(function)
         self._fibers.append(fiber)
+        self._switch_to(fiber)
+
+    def _switch_to(self, fiber: Fiber) -> None:
         fiber.parent = greenlet.getcurrent()
-        fiber.switch()
+        self._running = fiber
+        try:
+            fiber.switch()
+        finally:
+            self._running = None
 
     def _fiber(self, function: Callable[[], None]) -> Fiber:
         def body() -> None:
@@ -110,9 +117,9 @@ class Fibers:
             if not fiber.dead and (fiber.waiter is None or fiber.waiter.ready):
                 moved = True
                 fiber.waiter = None
-                fiber.parent = greenlet.getcurrent()
-                fiber.switch()
-        self._fibers = [fiber for fiber in self._fibers if not fiber.dead]
+                self._switch_to(fiber)
+                if fiber.dead:
+                    self._fibers.remove(fiber)
         return moved
 
     def close(self) -> None:

@@ -15,7 +15,8 @@ Apply = Callable[[ExecutionState, Event, Attributes], None]
 
 _EVENT_BYTES = 600  # about, in memory
 
-APPLY: dict[str, Apply] = {}
+#: The function for an event type, and the member that holds the event's attributes.
+APPLY: dict[str, tuple[Apply, str]] = {}
 
 #: Nothing that a program can see follows from these. Lambda functions are not offered by the library.
 IGNORED = frozenset(
@@ -44,10 +45,9 @@ def fold(state: ExecutionState, batch: Batch) -> Changes:
     """Apply the events of a batch; what they changed, in event order."""
     state.changes = changes = Changes()
     for event in batch.events:
-        kind = event["eventType"]
-        apply = APPLY.get(kind)
-        if apply is not None:
-            apply(state, event, event[ATTRIBUTES[kind]])
+        entry = APPLY.get(event["eventType"])
+        if entry is not None:
+            entry[0](state, event, event[entry[1]])
     if batch.events:
         state.last_event_id = batch.events[-1]["eventId"]
         state.weight += _EVENT_BYTES * len(batch.events)
@@ -57,7 +57,7 @@ def fold(state: ExecutionState, batch: Batch) -> Changes:
 def applies(*event_types: str) -> Callable[[Apply], Apply]:
     def register(function: Apply) -> Apply:
         for event_type in event_types:
-            APPLY[event_type] = function
+            APPLY[event_type] = (function, ATTRIBUTES[event_type])
         return function
 
     return register

@@ -36,40 +36,48 @@ class Outbox:
     def __init__(self) -> None:
         self.last_place = 0
         self._by_kind: defaultdict[str, dict[int, Any]] = defaultdict(dict)
-        self._by_key: dict[Key, deque[Any]] = {}
+        self._first: dict[Key, Any] = {}
+        self._more: dict[Key, deque[Any]] = {}  # behind the first, where there is more than one of a key
 
     def __len__(self) -> int:
         return sum(map(len, self._by_kind.values()))
 
     def add(self, owner: Owner) -> None:
-        self.last_place += 1
-        owner.place = self.last_place
-        self._by_kind[owner.key[0]][owner.place] = owner
-        queue = self._by_key.get(owner.key)
-        if queue is None:
-            self._by_key[owner.key] = deque((owner,))
-        else:
-            queue.append(owner)
+        self.last_place = owner.place = self.last_place + 1
+        key = owner.key
+        self._by_kind[key[0]][owner.place] = owner
+        if self._first.setdefault(key, owner) is not owner:
+            self._more.setdefault(key, deque()).append(owner)
 
     def confirm(self, key: Key) -> Any:
         """Take out the first decision of this key; None if there is none."""
-        queue = self._by_key.get(key)
-        if not queue:
-            return None
-        owner = queue[0]
-        self.drop(owner)
+        owner = self._first.pop(key, None)
+        if owner is not None:
+            del self._by_kind[key[0]][owner.place]
+            owner.place = 0
+            if self._more:
+                self._move_up(key)
         return owner
 
     def drop(self, owner: Owner) -> bool:
         """Take out this decision; whether it was there."""
-        if self._by_kind[owner.key[0]].pop(owner.place, None) is not owner or not owner.place:
+        key = owner.key
+        if self._first.get(key) is owner:
+            return self.confirm(key) is owner
+        queue = self._more.get(key, ())
+        if owner not in queue:
             return False
+        self._more[key].remove(owner)
+        del self._by_kind[key[0]][owner.place]
         owner.place = 0
-        queue = self._by_key[owner.key]
-        queue.remove(owner)
-        if not queue:
-            del self._by_key[owner.key]
         return True
+
+    def _move_up(self, key: Key) -> None:
+        queue = self._more.get(key)
+        if queue:
+            self._first[key] = queue.popleft()
+        elif queue is not None:
+            del self._more[key]
 
     def up_to(self, place: int) -> list[Any]:
         """What was asked for up to this place and is still unconfirmed."""

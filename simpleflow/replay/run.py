@@ -452,14 +452,12 @@ class Run:
     # -- numbers and settings of what is submitted
 
     def number(self, kind: str, name: str) -> str:
-        return self._numbers.next(self._scope(), kind, name)
+        fiber = self.fibers.current()
+        return self._numbers.next(fiber.scope if fiber is not None else "", kind, name)
 
     def scope(self) -> str:
-        return self._numbers.next_scope(self._scope())
-
-    def _scope(self) -> str:
         fiber = self.fibers.current()
-        return fiber.scope if fiber is not None else ""
+        return self._numbers.next_scope(fiber.scope if fiber is not None else "")
 
     @contextmanager
     def within(self, scope: str) -> Iterator[None]:
@@ -483,7 +481,11 @@ class Run:
     def priority_of(self, payload: Any) -> Any:
         if self._explicit_priority is not PRIORITY_NOT_SET:
             return self._explicit_priority
-        return task_calls.priority_of(payload, self.workflow)
+        own = getattr(payload, "task_priority", PRIORITY_NOT_SET)
+        if own is PRIORITY_NOT_SET or isinstance(payload, type):
+            # `task_priority` of a child's class is the default of its tasks, not its own
+            return self.workflow.task_priority
+        return own
 
     @property
     def task_list(self) -> str | None:
@@ -525,6 +527,8 @@ class Run:
 
     def _propagate(self, changes: Changes) -> None:
         """Pass received signals on, once, to the parent and to every child that is or becomes started."""
+        if not self.state.signals:
+            return
         for record in changes.started:
             if record.key[0] == s.CHILD:
                 for signal in self._propagating:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import settings
-from ..activity import PRIORITY_NOT_SET
 from ..exceptions import TaskException, WorkflowException
 from ..futures import Future
 from ..payloads import codec, limits
@@ -20,6 +19,8 @@ from .calls import ActivityCancellation, Call, ChildCancellation, RetryTimer, ba
 from .decisions import Wire, decision, priority, seconds, task_list
 from .state import Record
 from .work import MissingType
+
+_SUCCEEDED = frozenset({"ActivityTaskCompleted", "ChildWorkflowExecutionCompleted"})
 
 # A type that stays unknown although it was registered is tried at once only so often.
 _REGISTRATIONS = 3
@@ -36,19 +37,20 @@ class TaskCall(Call):
     def __init__(self, run: Any, task: Any, envelope: dict[str, Any]) -> None:
         self.arguments: Arguments
         super().__init__(run, Arguments(envelope))
-        self.task = task
+        payload = task.payload
         override = run.raises_override
-        self.raises: bool = bool(task.payload.raises_on_failure) if override is None else override
-        self.priority = run.priority_of(task.payload)
+        self.task = task
+        self.raises: bool = bool(payload.raises_on_failure) if override is None else override
+        self.priority = run.priority_of(payload)
         self.failures = 0
         self._refusals = 0
         self._timer: RetryTimer | None = None
         self._extra: tuple[Future[Any], ...] = ()
         if not self.arguments.holes:
-            limits.check("input", self.arguments.text())
+            limits.check("input", self.arguments.text())  # an author's mistake shows at submit
         self._computed_id = self._id_computer()
         if self._computed_id is None:
-            self.key = (self.kind, names.shortened(self._numbered_id(run.number(self.kind, self.task.payload.name))))
+            self.key = (self.kind, names.shortened(self._numbered_id(run.number(self.kind, payload.name))))
 
     # -- ids
 
@@ -78,7 +80,10 @@ class TaskCall(Call):
             self.run.call_author(lambda: self.run.guarded(self.future, self._launch_computed))
 
     def _text(self) -> str:
+        whole = not self.arguments.holes
         text = self.arguments.text()
+        if whole and not self._extra:
+            return text
         if self._extra:
             envelope = codec.decode(text)
             envelope["args"] += [future.payload() for future in self._extra]
@@ -124,7 +129,7 @@ class TaskCall(Call):
         self.future.set_running()
 
     def consider(self, record: Record) -> None:
-        if self.future.done or record.outcome not in failures.FAILED:
+        if record.outcome not in failures.FAILED or self.future.done:
             return
         if record.outcome in failures.REFUSED:
             remedy = failures.REMEDIES.get(record.attributes["cause"])
@@ -135,7 +140,7 @@ class TaskCall(Call):
         self.run.judge(self, record)
 
     def conclude(self, record: Record) -> None:
-        if record.outcome not in failures.FAILED and not self.future.done:
+        if record.outcome in _SUCCEEDED and not self.future.done:
             self.future.set_text(record.attributes.get("result"))
 
     def _refused(self, remedy: str) -> None:
@@ -212,11 +217,10 @@ class ActivityCall(TaskCall):
 
     def _id_computer(self) -> Callable[[], str] | None:
         get_task_id = getattr(self.activity.callable, "get_task_id", None)
-        prefix = f"{self.task.name}-"
         if get_task_id is not None:
-            return lambda: f"{prefix}{get_task_id(self.run.workflow, *self._given(), **self._given_keywords())}"
-        if self.task.idempotent:
-            return lambda: prefix + self.arguments_digest()
+            return lambda: self._numbered_id(get_task_id(self.run.workflow, *self._given(), **self._given_keywords()))
+        if self.activity.idempotent:
+            return lambda: self._numbered_id(self.arguments_digest())
         return None
 
     def _given(self) -> list[Any]:
@@ -226,7 +230,7 @@ class ActivityCall(TaskCall):
         return dict(codec.decode(self.input)["kwargs"])
 
     def _numbered_id(self, number: str) -> str:
-        return f"{self.task.name}-{number}"
+        return f"activity-{self.type_name}-{number}"
 
     def decision(self) -> Wire:
         activity = self.activity
@@ -366,14 +370,6 @@ def call_hook(workflow: Any, hook: str, args: list[Any], kwargs: dict[str, Any])
     raw = next(vars(cls)[hook] for cls in workflow.__mro__ if hook in vars(cls))
     function = getattr(workflow, hook)
     return function(*args, **kwargs) if isinstance(raw, classmethod) else function(workflow, *args, **kwargs)
-
-
-def priority_of(payload: Any, workflow: Any) -> Any:
-    own = getattr(payload, "task_priority", PRIORITY_NOT_SET)
-    if isinstance(payload, type) or own is PRIORITY_NOT_SET:
-        # a child's own `task_priority` is the default of its tasks, not its own
-        return workflow.task_priority
-    return own
 
 
 def _envelope(task: ActivityTask) -> dict[str, Any]:
