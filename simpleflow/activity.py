@@ -15,7 +15,7 @@ from typing import Any
 
 from . import registry, settings
 
-Timeout = int | float | str | None
+Timeout = int | str | None
 
 
 class _PriorityNotSet:

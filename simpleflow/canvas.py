@@ -51,6 +51,7 @@ class _CompositeFuture(Future[Any]):
         self._members: list[Startable] = [executor.prepare(activity) for activity in activities]
         self._advancing = False
         self._stopped = False
+        self._asked = False
         self._made: Any = _NOT_MADE
 
     @property
@@ -104,7 +105,14 @@ class _CompositeFuture(Future[Any]):
         member.start(*extra)
         return member.future
 
+    def _ask(self) -> None:
+        self._asked = True
+        for member in self.futures:
+            member._ask()
+
     def _take_failure(self, member: Future[Any]) -> None:
+        if self._asked:
+            member._ask()
         if member.failure is not None and self.failure is None:
             self.failure = member.failure
             if not self.done:
@@ -238,7 +246,7 @@ class FuncFuture(Mirror):
         self._executor.call_author(produce)
 
     def cancel(self) -> bool:
-        return self._original.cancel() if hasattr(self, "_original") else super().cancel()
+        return super().cancel() if self._original is None else self._original.cancel()
 
 
 def _finished(executor: Executor) -> Future[Any]:

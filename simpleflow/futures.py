@@ -53,10 +53,6 @@ class Failure:
         self.exception = exception
         self.asked = False
 
-    def throw(self) -> None:
-        self.asked = True
-        raise self.exception.with_traceback(None)
-
 
 class Waiter:
     """Counts down the futures that somebody waits for; a failure that raises ends the wait early."""
@@ -132,15 +128,14 @@ class Future(Generic[T]):
             self.add_callback(waiter.notify)
             _block_on(self._port, waiter)
         if self.failure is not None:
-            self.failure.throw()
+            self._throw(self.failure)
         return self._get_value()  # type: ignore[no-any-return]
 
     @property
     def exception(self) -> BaseException | None:
         """What the task failed with, or None; waits for the end of the task. Asking counts as handling the failure."""
         self.wait()
-        if self.failure is not None:
-            self.failure.asked = True
+        self._ask()
         return self._exception
 
     def wait(self) -> None:
@@ -213,6 +208,15 @@ class Future(Generic[T]):
         """Whether anybody waits for it."""
         return bool(self._callbacks)
 
+    def _ask(self) -> None:
+        """Somebody has seen how this ended: a failure need not be raised at the end of ``run``."""
+        if self.failure is not None:
+            self.failure.asked = True
+
+    def _throw(self, failure: Failure) -> None:
+        self._ask()
+        raise failure.exception.with_traceback(None)
+
     def _finish(self, state: str) -> None:
         self._state = state
         self._notify()
@@ -259,14 +263,19 @@ class Future(Generic[T]):
 class Mirror(Future[Any]):
     """A future that ends as another one does, once it is known which one that is."""
 
-    _original: Future[Any]
+    _original: Future[Any] | None = None
 
     def follow(self, original: Future[Any]) -> None:
         self._original = original
         original.add_callback(self._original_changed)
 
     def payload(self) -> Any:
-        return self._original.payload()
+        return None if self._original is None else self._original.payload()
+
+    def _ask(self) -> None:
+        super()._ask()
+        if self._original is not None:
+            self._original._ask()
 
     def _original_changed(self, original: Future[Any]) -> None:
         self.failure = original.failure
@@ -279,7 +288,7 @@ class Mirror(Future[Any]):
             self._notify()
 
     def _get_value(self) -> Any:
-        return self._original._get_value()
+        return None if self._original is None else self._original._get_value()
 
 
 class FutureItem(Mirror):
@@ -357,7 +366,7 @@ def wait(*fs: Future[Any], return_when: str | None = None, timeout: float | None
             _block_on(_port_of(pending), waiter)
         for f in fs:
             if f.failure is not None:
-                f.failure.throw()
+                f._throw(f.failure)
         return Results([f.result for f in fs])
     _wait_for(fs, return_when or ALL_COMPLETED, timeout)
     return DoneAndNotDone([f for f in fs if f.done], [f for f in fs if not f.done])

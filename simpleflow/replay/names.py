@@ -41,3 +41,21 @@ def checked(what: str, name: object, *, longest: int = _LONGEST, free: bool = Fa
     if not reserved and name.startswith(RESERVED):
         raise InvalidTask(f"{what} {name!r} begins like the library's own names; choose one without {RESERVED[0]!r}.")
     return name
+
+
+def checked_tags(tags: object) -> list[str]:
+    """A tag list that SWF takes; else InvalidTask."""
+    if (
+        not isinstance(tags, list | tuple)
+        or len(tags) > 5
+        or not all(isinstance(t, str) and len(t) <= 256 for t in tags)
+    ):
+        raise InvalidTask(f"the tag list is {tags!r:.200}; SWF takes up to 5 texts of up to 256 characters.")
+    return list(tags)
+
+
+def checked_timeout(what: str, timeout: object) -> None:
+    """InvalidTask unless it is a whole number of seconds, its text, "NONE" or None."""
+    text = str(timeout)
+    if timeout is not None and text != "NONE" and not (text.isascii() and text.isdigit() and len(text) <= 8):
+        raise InvalidTask(f"{what} is {timeout!r}; it is a whole number of seconds, or None for no limit.")

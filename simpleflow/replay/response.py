@@ -80,7 +80,7 @@ def _awaited(owners: list[Any]) -> bool:
 
 def _context(run: Run) -> str | None:
     """The execution context where it has to change: it tells which signals are waited for."""
-    waiting = run.waiting_signals
+    waiting = run.signals.waiting
     text = json.dumps({"waiting_signals": waiting}, separators=(",", ":")) if waiting else ""
     return None if text == (run.state.context or "") else text
 

@@ -15,7 +15,6 @@ import inspect
 import logging
 import random
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,7 +30,7 @@ from ..history import History
 from ..marker import Marker
 from ..payloads import codec, limits
 from ..signal import NextSignal, WaitForSignal
-from . import calls, failures, task_calls
+from . import calls, failures, task_calls, views
 from . import state as s
 from .arguments import Arguments
 from .endings import CANCELED, Ending, canceled, completed, continued, driven, ending_of, failed
@@ -40,6 +39,7 @@ from .fibers import Fibers, Replaying
 from .fold import fold
 from .ids import Numbers
 from .outbox import Outbox
+from .signals import Signals
 from .state import Changes, ExecutionState, Record, Signal
 from .work import Event, MissingType, RunKey
 
@@ -88,6 +88,7 @@ class Run:
         self.fatal: Exception | None = None
         self.full: set[str] = set()  # kinds that SWF takes no more of until one of them closes
         self.missing_types: dict[MissingType, None] = {}  # that SWF has refused and not taken since
+        self._checked: set[Any] = set()  # definitions that SWF will take
         self.restarting = False
         self.last_started = 0
         self._flag = Replaying()
@@ -112,10 +113,7 @@ class Run:
         self._waits = 0
         self._computed: dict[s.Key, task_calls.TaskCall] = {}
         self._asked_to_stop: set[s.Key] = set()
-        self._latches: defaultdict[str, list[Future[Any]]] = defaultdict(list)
-        self._next: defaultdict[str, int] = defaultdict(int)
-        self._queues: defaultdict[str, dict[int, Future[Any]]] = defaultdict(dict)
-        self._propagating: list[Signal] = []
+        self.signals = Signals(self)
         self.workflow = self.workflow_class(self)
 
     # -- one decision
@@ -138,7 +136,7 @@ class Run:
         if self.restarting:
             self._restart()
         else:
-            self._propagate(changes)
+            self.signals.propagate(changes)
             self._settle(changes)
             if first:
                 self.fibers.spawn(self._main)
@@ -196,7 +194,7 @@ class Run:
             if self.ending is not None:
                 return
             if isinstance(item, Signal):
-                self._receive(item.name)
+                self.signals.receive(item.name)
             elif item.owner is not None:
                 item.owner.conclude(item)
 
@@ -213,7 +211,7 @@ class Run:
         everything = Changes()
         everything.ended += sorted((x for xs in self.state.signals.values() for x in xs), key=lambda x: x.event_id)
         everything.started += [record for record in self.state.records if record.started]
-        self._propagate(everything)
+        self.signals.propagate(everything)
         self.fibers.spawn(self._main)
 
     def _answer_refusal(self) -> None:
@@ -249,7 +247,7 @@ class Run:
             text = limits.check("result", self._text_of(result, "result"))
             for failure in self.failures:
                 if not failure.asked:
-                    failure.throw()
+                    raise failure.exception.with_traceback(None)
         except ExecutionBlocked:
             self._ask_for_restart()
         except MemoryError as error:
@@ -353,7 +351,10 @@ class Run:
         self.fibers.block(waiter)
 
     def decode(self, text: str | None) -> Any:
-        return codec.decode(text)
+        try:
+            return codec.decode(text)
+        except DecisionAbandoned as error:
+            self._stop(error)
 
     def start_wait_timer(self, seconds: float) -> Future[None]:
         self._waits += 1
@@ -382,7 +383,8 @@ class Run:
         future = startable.future
         own: Failure | None = self._submit_failure  # what this submit itself did wrong
         if own is not None and future.failure is own:
-            own.throw()
+            own.asked = True
+            raise own.exception.with_traceback(None)
         return future
 
     def _submit_product(self, group: FuncGroup) -> Any:
@@ -405,6 +407,12 @@ class Run:
         raise TypeError(
             f"cannot submit {member!r}: expected an activity, a Workflow class, a task, a group or a chain."
         )
+
+    def check_once(self, payload: Any, check: Callable[[Any], None]) -> None:
+        """Check a definition when it is first submitted. Raises InvalidTask."""
+        if payload not in self._checked:
+            check(payload)
+            self._checked.add(payload)
 
     def emit(self, owner: Any) -> None:
         """Ask for the owner's decision; claim the record that has been waiting for it, if there is one."""
@@ -495,59 +503,6 @@ class Run:
     def tag_list(self) -> list[str]:
         return list(self.state.execution.get("tagList") or ())
 
-    # -- signals
-
-    def wait_signal(self, name: str, future: Future[Any]) -> None:
-        self._latches[name].append(future)
-        self._receive(name)
-
-    def next_signal(self, name: str, future: Future[Any]) -> None:
-        self._queues[name][self._next[name]] = future
-        self._next[name] += 1
-        self._receive(name)
-
-    def _receive(self, name: str) -> None:
-        signals = self.state.signals.get(name)
-        if not signals:
-            return
-        for future in self._latches.pop(name, ()):
-            if not future.done:
-                future.set_text(signals[-1].input)
-        queue = self._queues[name]
-        for place in [place for place in queue if place < len(signals)]:
-            future = queue.pop(place)
-            if not future.done:
-                future.set_text(signals[place].input)
-
-    @property
-    def waiting_signals(self) -> list[str]:
-        names = {name for name, fs in self._latches.items() if any(not f.done for f in fs)}
-        names |= {name for name, queue in self._queues.items() if any(not f.done for f in queue.values())}
-        return sorted(names)
-
-    def _propagate(self, changes: Changes) -> None:
-        """Pass received signals on, once, to the parent and to every child that is or becomes started."""
-        if not self.state.signals:
-            return
-        for record in changes.started:
-            if record.key[0] == s.CHILD:
-                for signal in self._propagating:
-                    self._pass_on(signal, record)
-        for item in changes.ended:
-            if isinstance(item, Signal) and '"__propagate"' in (item.input or ""):
-                value = codec.decode(item.input)
-                if isinstance(value, dict) and value.get("__propagate") is True:
-                    self._propagating.append(item)
-                    parent = self.state.execution.get("parentWorkflowExecution")
-                    if parent and self.workflow.propagate_signals_to_parent and parent["workflowId"] != item.sender:
-                        self.emit(calls.Propagation(self, item, parent["workflowId"], parent.get("runId")))
-                    for record in [r for r in self.state.open_children.values() if r.started]:
-                        self._pass_on(item, record)
-
-    def _pass_on(self, signal: Signal, child: Record) -> None:
-        if child.key[1] != signal.sender and child.outcome is None:
-            self.emit(calls.Propagation(self, signal, child.key[1], child.run_id))
-
     # -- the end
 
     def end(self, ending: Ending) -> None:
@@ -635,32 +590,13 @@ class Run:
     # -- what the history says
 
     def list_markers(self, all: bool) -> list[Marker]:
-        markers = [m for m in self.state.markers if m.name != s.SIDE_EFFECT]
-        if not all:
-            markers = list({m.name: m for m in markers}.values())
-        return [Marker(m.name, codec.decode(m.details)) for m in markers]
+        return views.markers(self.state, all)
 
     def get_event_details(self, event_type: str, event_name: str) -> dict[str, Any] | None:
-        details = _DETAILS.get(event_type)
-        if details is None:
-            raise ValueError(f"unknown event type {event_type!r}; use one of {', '.join(sorted(_DETAILS))}.")
-        return details(self.state, event_name)
+        return views.event_details(self.state, event_type, event_name)
 
     def get_run_context(self) -> dict[str, Any]:
-        execution = self.state.execution
-        parent = execution.get("parentWorkflowExecution") or {}
-        kind = execution.get("workflowType") or {}
-        return {
-            "name": kind.get("name"),
-            "version": kind.get("version"),
-            "domain_name": self.key.domain,
-            "workflow_id": self.workflow_id,
-            "run_id": self.run_id,
-            "tag_list": self.tag_list,
-            "continued_execution_run_id": execution.get("continuedExecutionRunId"),
-            "parent_workflow_id": parent.get("workflowId"),
-            "parent_run_id": parent.get("runId"),
-        }
+        return views.run_context(self.key, self.state)
 
 
 class _Latch:
@@ -668,7 +604,7 @@ class _Latch:
 
     def __init__(self, run: Run, wait: WaitForSignal) -> None:
         self.future: Future[Any] = Future(run)
-        self._register = run.next_signal if isinstance(wait, NextSignal) else run.wait_signal
+        self._register = run.signals.next if isinstance(wait, NextSignal) else run.signals.wait
         self._name = wait.signal_name
 
     def start(self, *extra: Any) -> None:
@@ -716,61 +652,6 @@ def _observe(function: Callable[[], Any], effect: dict[str, Any]) -> dict[str, A
         return {**effect, "value": function()}
     except Exception as error:
         return {**effect, "error": f"{type(error).__name__}: {error}"}
-
-
-def _signal_details(state: ExecutionState, name: str) -> dict[str, Any] | None:
-    signals = state.signals.get(name)
-    if not signals:
-        return None
-    last = signals[-1]
-    sender = last.attributes.get("externalWorkflowExecution") or {}
-    return {
-        "type": "signal",
-        "name": name,
-        "state": "signaled",
-        "external_initiated_event_id": last.attributes.get("externalInitiatedEventId"),
-        "external_run_id": sender.get("runId"),
-        "external_workflow_id": sender.get("workflowId"),
-        "input": codec.decode(last.input),
-        "event_id": last.event_id,
-        "timestamp": as_datetime(last.time),
-    }
-
-
-def _marker_details(state: ExecutionState, name: str) -> dict[str, Any] | None:
-    last = next((m for m in reversed(state.markers) if m.name == name), None)
-    return last and {
-        "type": "marker",
-        "name": name,
-        "state": "recorded",
-        "details": codec.decode(last.details),
-        "event_id": last.event_id,
-        "timestamp": as_datetime(last.time),
-    }
-
-
-def _timer_details(state: ExecutionState, name: str) -> dict[str, Any] | None:
-    record = state.timers.get(name)
-    if record is None:
-        return None
-    states = {None: "started", "TimerFired": "fired", "TimerCanceled": "canceled"}
-    return {
-        "type": "timer",
-        "id": name,
-        "state": states[record.outcome],
-        "start_to_fire_timeout": int(record.recorded["startToFireTimeout"]),
-        "control": codec.decode(record.recorded.get("control")),
-        "started_event_id": record.event_id,
-        "started_event_timestamp": as_datetime(record.time),
-        "decision_task_completed_event_id": record.recorded["decisionTaskCompletedEventId"],
-    }
-
-
-_DETAILS: dict[str, Callable[[ExecutionState, str], dict[str, Any] | None]] = {
-    "signal": _signal_details,
-    "marker": _marker_details,
-    "timer": _timer_details,
-}
 
 
 def overrides(workflow_class: type[Any], hook: str) -> bool:

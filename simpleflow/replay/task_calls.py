@@ -213,6 +213,7 @@ class ActivityCall(TaskCall):
     def __init__(self, run: Any, task: ActivityTask) -> None:
         self.activity = task.activity
         self.type_name = task.activity.name
+        run.check_once(task.activity, _check_activity)
         super().__init__(run, task, _envelope(task))
 
     def _id_computer(self) -> Callable[[], str] | None:
@@ -299,6 +300,7 @@ class ChildCall(TaskCall):
     def __init__(self, run: Any, task: ChildWorkflowTask) -> None:
         self.workflow = task.workflow
         self.type_name = full_name(task.workflow)
+        run.check_once(task.workflow, _check_workflow)
         self.settings: dict[str, Any] = {}
         super().__init__(run, task, {"args": task.args, "kwargs": task.kwargs})
 
@@ -326,6 +328,9 @@ class ChildCall(TaskCall):
     def _send_asking(self) -> None:
         """The author's functions of the arguments are asked now, so that a mistake in them shows at submit."""
         self.settings = {hook: self._ask(hook) for hook in self._asks}
+        if self.settings.get("get_task_list"):
+            names.checked("task list", self.settings["get_task_list"])
+        self._tags()
         super()._send()
 
     def decision(self) -> Wire:
@@ -352,7 +357,7 @@ class ChildCall(TaskCall):
         tags = self.settings.get("get_tag_list") or getattr(self.workflow, "tag_list", None)
         if tags == self.workflow.INHERIT_TAG_LIST:
             tags = self.run.tag_list
-        return list(tags) if tags else None
+        return names.checked_tags(tags) if tags else None
 
     def ask_to_stop(self) -> None:
         child = self.run.state.open_children.get(self.key[1])
@@ -370,6 +375,32 @@ def call_hook(workflow: Any, hook: str, args: list[Any], kwargs: dict[str, Any])
     raw = next(vars(cls)[hook] for cls in workflow.__mro__ if hook in vars(cls))
     function = getattr(workflow, hook)
     return function(*args, **kwargs) if isinstance(raw, classmethod) else function(workflow, *args, **kwargs)
+
+
+_ACTIVITY_TIMEOUTS = (
+    "task_schedule_to_start_timeout",
+    "task_schedule_to_close_timeout",
+    "task_start_to_close_timeout",
+    "task_heartbeat_timeout",
+)
+
+
+def _check_activity(activity: Any) -> None:
+    names.checked("activity name", activity.name)
+    names.checked("activity version", str(activity.version), longest=64)
+    if activity.task_list is not None:
+        names.checked("task list", activity.task_list)
+    for timeout in _ACTIVITY_TIMEOUTS:
+        names.checked_timeout(f"{timeout[5:]} of {activity.name}", getattr(activity, timeout))
+
+
+def _check_workflow(workflow: Any) -> None:
+    names.checked("workflow name", full_name(workflow))
+    names.checked("workflow version", str(workflow.version), longest=64)
+    if workflow.task_list is not None:
+        names.checked("task list", workflow.task_list)
+    for timeout in ("execution_timeout", "decision_tasks_timeout"):
+        names.checked_timeout(f"{timeout} of {full_name(workflow)}", getattr(workflow, timeout, None))
 
 
 def _envelope(task: ActivityTask) -> dict[str, Any]:

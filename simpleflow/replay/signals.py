@@ -1,0 +1,86 @@
+"""Signals: who waits for which, and to whom they are passed on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from ..futures import Future
+from ..payloads import codec
+from .calls import Propagation
+from .state import CHILD, Changes, Record, Signal
+
+
+class Signals:
+    """The waits of one pass of the author's code, and the signals that it passes on."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self._received: dict[str, list[Signal]] = run.state.signals
+        self._latches: defaultdict[str, list[Future[Any]]] = defaultdict(list)
+        self._queues: defaultdict[str, dict[int, Future[Any]]] = defaultdict(dict)
+        self._next: defaultdict[str, int] = defaultdict(int)
+        self._propagating: list[Signal] = []
+
+    def wait(self, name: str, future: Future[Any]) -> None:
+        """Finished as soon as one has been received, with the input of the latest."""
+        self._latches[name].append(future)
+        self.receive(name)
+
+    def next(self, name: str, future: Future[Any]) -> None:
+        """The n-th call gets the n-th signal."""
+        self._queues[name][self._next[name]] = future
+        self._next[name] += 1
+        self.receive(name)
+
+    def receive(self, name: str) -> None:
+        """Finish the waits for this name that have got what they wait for."""
+        signals = self._received.get(name)
+        if not signals:
+            return
+        for future in self._latches.pop(name, ()):
+            if not future.done:
+                future.set_text(signals[-1].input)
+        queue = self._queues[name]
+        for place in [place for place in queue if place < len(signals)]:
+            future = queue.pop(place)
+            if not future.done:
+                future.set_text(signals[place].input)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The names that are waited for."""
+        names = {name for name, latches in self._latches.items() if any(not f.done for f in latches)}
+        names |= {name for name, queue in self._queues.items() if any(not f.done for f in queue.values())}
+        return sorted(names)
+
+    def propagate(self, changes: Changes) -> None:
+        """Pass received signals on, once, to the parent and to every child that is or becomes started."""
+        if not self._received:
+            return
+        for record in changes.started:
+            if record.key[0] == CHILD:
+                for signal in self._propagating:
+                    self._pass_on(signal, record)
+        for item in changes.ended:
+            if isinstance(item, Signal) and _to_be_propagated(item):
+                self._propagating.append(item)
+                self._pass_up(item)
+                for record in [r for r in self._run.state.open_children.values() if r.started]:
+                    self._pass_on(item, record)
+
+    def _pass_up(self, signal: Signal) -> None:
+        parent = self._run.state.execution.get("parentWorkflowExecution")
+        if parent and self._run.workflow.propagate_signals_to_parent and parent["workflowId"] != signal.sender:
+            self._run.emit(Propagation(self._run, signal, parent["workflowId"], parent.get("runId")))
+
+    def _pass_on(self, signal: Signal, child: Record) -> None:
+        if child.key[1] != signal.sender and child.outcome is None:
+            self._run.emit(Propagation(self._run, signal, child.key[1], child.run_id))
+
+
+def _to_be_propagated(signal: Signal) -> bool:
+    if '"__propagate"' not in (signal.input or ""):
+        return False
+    value = codec.decode(signal.input)
+    return isinstance(value, dict) and value.get("__propagate") is True
