@@ -1,0 +1,1 @@
+"""The execution of tasks: finding what a task names, and carrying it out."""

@@ -1,0 +1,204 @@
+"""The execution of one activity task, from its input to an outcome as data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..activity import Activity, current_context
+from ..exceptions import ExecutionError
+from ..futures import Future
+from ..payloads import codec, limits
+from ..tracebacks import author_traceback
+from ..utils import full_object_name
+from .find import NotFound, find_activity, load
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityCallData:
+    """An activity task as polled. ``input`` is the JSON of args, kwargs and meta."""
+
+    name: str
+    version: str
+    activity_id: str
+    input: str | None = None
+    workflow_id: str = ""
+    run_id: str = ""
+    domain_name: str = ""
+    task_list: str | None = None
+
+    def context(self) -> dict[str, Any]:
+        """What the activity may know of its task."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "workflow_id": self.workflow_id,
+            "run_id": self.run_id,
+            "activity_id": self.activity_id,
+            "input": codec.decode(self.input),
+            "domain_name": self.domain_name,
+            "activity_task_list": self.task_list,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """``result`` is JSON."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """``reason`` and ``details`` fit the fields of Amazon SWF.
+
+    ``details`` is the JSON of error (the class), error_type (with its module), message and traceback.
+    """
+
+    reason: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Middlewares:
+    """Functions around each activity: ``before(context)`` and ``after(context, result=…)``."""
+
+    before: tuple[Callable[..., Any], ...] = ()
+    after: tuple[Callable[..., Any], ...] = ()
+
+    @classmethod
+    def load(cls, before: Sequence[str] = (), after: Sequence[str] = ()) -> Middlewares:
+        """From dotted paths. Raises NotFound."""
+        return cls(tuple(map(_middleware, before)), tuple(map(_middleware, after)))
+
+
+def _middleware(path: str) -> Callable[..., Any]:
+    found = load(path)
+    if not callable(found):
+        raise NotFound(f"{path} is of type {type(found).__name__}; expected a function to call around activities.")
+    return found  # type: ignore[no-any-return]
+
+
+_NO_MIDDLEWARES = Middlewares()
+
+
+def perform(call: ActivityCallData, middlewares: Middlewares = _NO_MIDDLEWARES) -> Completed | Failed:
+    """Execute an activity. Whatever goes wrong in it is an outcome; only KeyboardInterrupt is raised."""
+    try:
+        activity = find_activity(call.name)
+        context = call.context()
+        args, kwargs = _arguments(context["input"])
+        token = current_context.set(context)
+        try:
+            for before in middlewares.before:
+                before(context)
+            result = _called(activity, context, args, kwargs)
+            for after in middlewares.after:
+                after(context, result=result)
+            return Completed(_text(result))
+        finally:
+            current_context.reset(token)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return failure_of(error)
+
+
+def failure_of(error: BaseException) -> Failed:
+    """The outcome of an activity that raised ``error``."""
+    if isinstance(error, ExecutionError) and error.args and isinstance(codec.decode(str(error.args[0])), dict):
+        return _failure_of_child(str(error.args[0]))
+    name, message = type(error).__name__, _message(error)
+    told = {
+        "error": name,
+        "error_type": full_object_name(type(error)),
+        "message": message,
+        "traceback": _clean(author_traceback(error)),
+    }
+    reason = message if isinstance(error, NotFound) else f"{name}: {message}"
+    return Failed(limits.shorten_reason(reason), _fitting(told))
+
+
+def _failure_of_child(text: str) -> Failed:
+    """The child process has told what happened in it, in the same form."""
+    told = codec.decode(text)
+    reason = f"{told.get('error') or 'ExecutionError'}: {told.get('message') or ''}"
+    return Failed(limits.shorten_reason(reason), text if len(text) <= limits.LIMITS["details"] else _fitting(told))
+
+
+def _arguments(value: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Args and kwargs of an input; bare JSON, as other senders use, is the arguments themselves."""
+    if isinstance(value, dict):
+        if value.keys() & {"args", "kwargs"}:
+            return value.get("args") or [], value.get("kwargs") or {}
+        return [], value
+    if value is None:
+        return [], {}
+    return (value if isinstance(value, list) else [value]), {}
+
+
+def _called(activity: Activity, context: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+    target = activity.callable
+    if getattr(target, "add_context_in_kwargs", False):
+        kwargs = {**kwargs, "context": context}
+    if not isinstance(target, type):
+        return target(*args, **kwargs)
+    instance = target(*args, **kwargs)
+    instance.context = context
+    result = instance.execute()
+    if hasattr(instance, "post_execute"):
+        instance.post_execute()
+    return result
+
+
+def _text(result: Any) -> str:
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError("the activity returned a coroutine; an activity is a plain function, only `run` may be async.")
+    return limits.check("result", codec.encode(result, _no_future, "result"))
+
+
+def _no_future(value: object) -> object:
+    if isinstance(value, Future):
+        raise TypeError(
+            "is a Future, which belongs to a workflow. Let `run` submit, and the activity return its value."
+        )
+    raise TypeError
+
+
+# -- texts that fit
+
+#: Characters of each part of a failure that does not fit, one after the other. JSON may take six for one.
+_LONGEST = (15_000, 7_000, 3_000, 1_000)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the activity called sys.exit({error.code!r}); let it return a result, or raise an error."
+    try:
+        return _clean(str(error))
+    except Exception:
+        return f"<unprintable {type(error).__name__} object>"
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates, which no JSON text can hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _fitting(told: dict[str, Any]) -> str:
+    """The JSON of a failure; the end of the message and the middle of the traceback give way where it is too long."""
+    text = codec.encode(told)
+    for longest in _LONGEST:
+        if len(text) <= limits.LIMITS["details"]:
+            break
+        told = {key: _shortened(str(told.get(key)), longest) for key in ("error", "error_type", "message", "traceback")}
+        text = codec.encode(told)
+    return text
+
+
+def _shortened(text: str, longest: int) -> str:
+    begin, end = longest // 4, longest - longest // 4
+    return text if len(text) <= longest else f"{text[:begin]}\n  ...\n{text[-end:]}"

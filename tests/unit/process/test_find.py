@@ -1,0 +1,91 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simpleflow import Workflow, activity
+from simpleflow.process.find import NotFound, find_activity, find_workflow
+
+
+class Found(Workflow):
+    class Inner(Workflow):
+        pass
+
+
+def plain(x: int) -> int:
+    return x
+
+
+wrapped = activity.Activity(plain)
+
+
+@activity.with_attributes(name="a name of its own")
+def renamed() -> None:
+    pass
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"author_{tmp_path.name}"
+    assert name.isidentifier()
+    yield tmp_path / f"{name}.py"
+    sys.modules.pop(name, None)
+
+
+def test_a_workflow_is_found_by_its_path() -> None:
+    assert find_workflow(f"{__name__}.Found") is Found
+    assert find_workflow(f"{__name__}.Found.Inner") is Found.Inner
+
+
+def test_an_activity_is_found_by_its_name_or_by_its_path() -> None:
+    assert find_activity("a name of its own") is renamed
+    assert find_activity(f"{__name__}.plain") is wrapped
+
+
+def test_importing_a_module_may_define_the_activity(module: Path) -> None:
+    module.write_text("from simpleflow import activity\ndef f(): pass\ndecorated = activity.Activity(f)\n")
+    assert find_activity(f"{module.stem}.f").name == f"{module.stem}.f"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("os.system", "os.system is of type builtin_function_or_method; expected an activity."),
+        ("decimal.Decimal", "decimal.Decimal is the class Decimal; expected an activity."),
+        ("nosuchpackage.f", "unable to import 'nosuchpackage.f': there is no module 'nosuchpackage' in"),
+        ("json.lods", "unable to import 'json.lods': json has no lods. Did you mean loads?"),
+        ("f", "unable to import 'f': expected a module and a name"),
+    ],
+)
+def test_what_is_no_activity_is_never_called(path: str, message: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        find_activity(path)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_activity_is_no_workflow() -> None:
+    with pytest.raises(NotFound, match=r"renamed is an activity; expected a class that inherits"):
+        find_workflow(f"{__name__}.renamed")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1\nraise ValueError('boom')\n", "ValueError: boom (FILE:2)"),
+        ("x = = 1\n", "invalid syntax (FILE:1)"),
+        ("\nimport nosuchmodule\n", "ModuleNotFoundError: No module named 'nosuchmodule' (FILE:2)"),
+        ("import json\njson.nothing\n", "AttributeError: module 'json' has no attribute 'nothing' (FILE:2)"),
+    ],
+)
+def test_a_module_that_raises_is_told_with_the_line(module: Path, source: str, message: str) -> None:
+    module.write_text(source)
+    with pytest.raises(NotFound) as caught:
+        find_workflow(f"{module.stem}.Any")
+    assert str(caught.value) == f"unable to import '{module.stem}.Any': {message.replace('FILE', str(module))}"
+
+
+def test_a_class_of_another_kind_is_named() -> None:
+    with pytest.raises(NotFound, match=r"decimal.Decimal is the class Decimal; expected a class that inherits"):
+        find_workflow("decimal.Decimal")
