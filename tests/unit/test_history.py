@@ -352,8 +352,8 @@ def test_refused_close_and_an_id_used_again() -> None:
     history = History(
         build(
             START
-            + "ATS:d4 ATS:d4 ATSt:s5 ATSt:s6 ATC:s5 DTS DTSt:s10 ATC:s6 DTS DTC:s10:st11 ATS:d14 DTSt:s13 ATSt:s15 ATC:s15 "
-            "DTS DTC:s13:st16 CompleteWorkflowExecutionFailed:d20 DTSt:s19",
+            + "ATS:d4 ATS:d4 ATSt:s5 ATSt:s6 ATC:s5 DTS DTSt:s10 ATC:s6 DTS DTC:s10:st11 ATS:d14 DTSt:s13 ATSt:s15 "
+            "ATC:s15 DTS DTC:s13:st16 CompleteWorkflowExecutionFailed:d20 DTSt:s19",
             e6={"activityId": "Sum2a"},
             e12={"result": "1"},
             e15={"activityId": "Sum2a"},
@@ -736,7 +736,6 @@ def test_any_event_with_no_more_than_it_must_have(kind: str, caplog: pytest.LogC
         {"eventId": 6},
         {"eventId": 6, "eventType": "ActivityTaskCompleted"},
         {"eventId": 6, "eventType": "ActivityTaskCompleted", "activityTaskCompletedEventAttributes": None},
-        {"eventId": 6, "eventType": None},
         {"eventId": 6, "eventType": ["ActivityTaskCompleted"]},
         event(6, "ActivityTaskCompleted", result="1"),
         event(6, "ActivityTaskCompleted", scheduledEventId=[5]),
@@ -761,6 +760,7 @@ def test_a_malformed_event_hides_no_other(bad: Any, caplog: pytest.LogCaptureFix
     "stray",
     [
         event(6, "SomethingNew", x=1),
+        {"eventId": 6, "eventType": None},
         event(6, "ActivityTaskCompleted", scheduledEventId=77, startedEventId=78),
         event(6, "ActivityTaskStarted", scheduledEventId=77),
         event(6, "ActivityTaskCompleted", scheduledEventId=1, startedEventId=0),
