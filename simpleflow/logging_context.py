@@ -12,8 +12,8 @@ KEYS = ("activity_id", "domain", "event_id", "task_list", "task_type", "workflow
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 _values: ContextVar[Mapping[str, str]] = ContextVar("simpleflow_logging_context", default=_EMPTY)
 
-#: Whether ``run`` repeats decisions that were taken before.
-replaying: ContextVar[bool] = ContextVar("simpleflow_replaying", default=False)
+#: Whether ``run`` repeats decisions that were taken before: True, or an object that is true while it does.
+replaying: ContextVar[object] = ContextVar("simpleflow_replaying", default=False)
 
 
 def set(key: str, value: object) -> None:

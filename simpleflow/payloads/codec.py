@@ -4,8 +4,8 @@ Two ways lead to the text. What orjson writes exactly as the table in ``plain`` 
 it refuses, or would write differently (NaN as ``null``), is made plain by a ``Walk`` first, which also knows where a
 fault stands. Which way was taken cannot be seen in the text.
 
-``_fits_orjson`` looks at every value beforehand: orjson has no limit for tuples inside tuples and damages memory when
-they nest some thousand deep.
+``_fits_orjson`` looks at every value beforehand, also because orjson (3.13) has no limit for tuples inside tuples and
+damages memory when they nest some thousand deep.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import dataclasses
 import json
 import math
 import re
+from collections.abc import Collection
 from enum import Enum
 from typing import Any
 
 import orjson
 
-from .plain import MAX_DEPTH, SCALARS, EncodeError, Hole, Walk, base_of, json_text, ordered
+from .plain import MAX_DEPTH, SCALARS, TEXTS, EncodeError, Hole, Walk, base_of, json_text
 from .typed import DecodeError, convert
 
 __all__ = ["DecodeError", "EncodeError", "canonical", "convert", "decode", "encode", "plain"]
@@ -80,7 +81,7 @@ _ATOMS = frozenset((str, int, bool, type(None)))
 
 
 def _fits_orjson(value: object) -> bool:
-    """Whether floats are finite and nesting is within the limit. About other types orjson asks ``_unfold``."""
+    """Whether orjson and ``_unfold`` write ``value`` as ``Walk`` would; it may still turn out that they refuse it."""
     stack: list[tuple[int, Any]] = [(0, (value,))]
     pop, push = stack.pop, stack.append
     while stack:
@@ -98,9 +99,33 @@ def _fits_orjson(value: object) -> bool:
                 push((depth + 1, part.values()))
             elif kind is list or kind is tuple:
                 push((depth + 1, part))
-            elif isinstance(part, Enum):
-                push((depth, (part.value,)))
+            else:
+                inner = _parts(part)
+                if inner is None:
+                    return False
+                push((depth + 1, inner))
     return True
+
+
+def _parts(value: Any) -> Collection[Any] | None:
+    """What a value that is none of JSON's kinds consists of; None leaves it to ``Walk``."""
+    base = base_of(type(value))
+    if base in TEXTS or (base is Enum and type(value.value) in _ATOMS):
+        return ()
+    if base is dict:
+        return list(dict.values(value))
+    if base is object:
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+    if base is list or base is tuple or ((base is set or base is frozenset) and _alike(value)):
+        return list(value)
+    return None
+
+
+def _alike(members: Collection[Any]) -> bool:
+    return set(map(type, members)) in _SORTED_KINDS
+
+
+_SORTED_KINDS: tuple[set[type], ...] = (set(), {str}, {int})
 
 
 def _unfold(value: Any) -> object:
@@ -112,16 +137,8 @@ def _unfold(value: Any) -> object:
         except ValueError:
             raise TypeError from None
     if base is object:
-        unfolded: Any = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    elif base is dict or base is list or base is tuple:
-        unfolded = base(value)
-    elif base in (set, frozenset) and set(map(type, value)) in ({str}, {int}):
-        return ordered(value)
-    else:
-        raise TypeError
-    if not _fits_orjson(unfolded):
-        raise TypeError
-    return unfolded
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return sorted(value) if base is set or base is frozenset else base(value)
 
 
 # -- decoding -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ Step: TypeAlias = int | str
 #: None is the value itself.
 Path: TypeAlias = "tuple[Path, Step] | None"
 
+#: Characters of a very long path that are shown at either end.
+_END = 150
+
 
 class Attribute(str):
     """A field of a dataclass, or a name that needs no quotes."""
@@ -27,7 +30,8 @@ def render(root: str, path: Path) -> str:
     steps.reverse()
     if not root and steps and isinstance(steps[0], str) and steps[0].isidentifier():
         root = str(steps.pop(0))
-    return (root or "value") + "".join(map(_text, steps))
+    text = (root or "value") + "".join(map(_text, steps))
+    return text if len(text) <= 2 * _END else f"{text[:_END]} … {text[-_END:]}"
 
 
 def _text(step: Step) -> str:
@@ -35,4 +39,5 @@ def _text(step: Step) -> str:
         return f".{step}"
     if isinstance(step, Member):
         return f"{{{step}}}"
-    return f"[{json.dumps(step)}]"
+    quoted = json.dumps(step, ensure_ascii=False)
+    return f"[{quoted.encode(errors='backslashreplace').decode()}]"

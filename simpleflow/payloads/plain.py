@@ -32,7 +32,7 @@ import math
 import pathlib
 import types
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -237,11 +237,18 @@ class Walk:
         if base is dict:
             return self._dict(value, path, depth + 1)
         if base is object:
-            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-            return {name: self._plain(part, (path, Attribute(name)), depth + 1) for name, part in fields.items()}
-        if base in (set, frozenset):
-            return ordered([self._plain(part, (path, Member("…")), depth + 1) for part in value])
-        return [self._plain(part, (path, index), depth + 1) for index, part in enumerate(value)]
+            return self._dataclass(value, path, depth + 1)
+        unordered = base is set or base is frozenset
+        parts = []
+        for index, part in enumerate(value):  # no comprehension: it would be one more frame for each level
+            parts.append(self._plain(part, (path, Member("…") if unordered else index), depth + 1))
+        return ordered(parts) if unordered else parts
+
+    def _dataclass(self, value: Any, path: Path, depth: int) -> dict[str, Any]:
+        plain = {}
+        for field in dataclasses.fields(value):
+            plain[field.name] = self._plain(getattr(value, field.name), (path, Attribute(field.name)), depth)
+        return plain
 
     def _scalar(self, form: Callable[[Any], object], value: object, path: Path) -> object:
         try:
@@ -279,8 +286,6 @@ class Walk:
             raise EncodeError(render(self.root, path), f"{error}" or problem) from error
 
 
-def ordered(parts: Iterable[Any]) -> list[Any]:
+def ordered(parts: list[Any]) -> list[Any]:
     """The plain parts of a set in an order that does not depend on hashes."""
-    found = list(parts)
-    kinds = set(map(type, found))
-    return sorted(found) if kinds in ({str}, {int}) else sorted(found, key=json_text)
+    return sorted(parts) if set(map(type, parts)) in ({str}, {int}) else sorted(parts, key=json_text)

@@ -49,10 +49,7 @@ def _(value: types.GeneratorType) -> list[Any]:  # type: ignore[type-arg]  # reg
 @serialize_complex_object.register(frozenset)
 def _(value: set[Any] | frozenset[Any]) -> list[Any]:
     """In an order that does not depend on hashes."""
-    try:
-        return sorted(value) if len(set(map(type, value))) == 1 else sorted(value, key=json_dumps)
-    except TypeError:
-        return sorted(value, key=json_dumps)
+    return sorted(value) if set(map(type, value)) in ({int}, {str}) else sorted(value, key=json_dumps)
 
 
 def json_dumps(obj: Any, pretty: bool = False, compact: bool = True, **kwargs: Any) -> str:
