@@ -106,8 +106,8 @@ class Service:
         while (due := self._ledger.deadlines.pop_due(now_ms)) is not None:
             self._transact(_expire, self._desk, due, True)
             expired += 1
-        self._runs.purge()
-        self._commit()
+        if self._runs.purge():
+            self._commit()
         return expired
 
     def abandon_decision_task(self, task_token: str, now_ms: int, region: str = DEFAULT_REGION) -> None:

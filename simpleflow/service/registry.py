@@ -157,21 +157,20 @@ class Missing(Exception):
 
 
 def resolve(type: Type, request: Attributes, settings: Settings, options: Settings) -> Attributes:
-    """The settings from the request, else from the type; `Missing` names the first one that is nowhere."""
+    """The settings from the request, else from the type; `Missing` names the first one that is nowhere.
+
+    An empty one counts as not given.
+    """
     defaults = type.defaults
     resolved: Attributes = {}
     for name, default in settings:
-        value = request.get(name)
-        if value is None:
-            value = defaults.get(default)
-            if value is None:
-                raise Missing(name)
+        value = request.get(name) or defaults.get(default)
+        if not value:
+            raise Missing(name)
         resolved[name] = value
     for name, default in options:
-        value = request.get(name)
-        if value is None:
-            value = defaults.get(default)
-        if value is not None:
+        value = request.get(name) or defaults.get(default)
+        if value:
             resolved[name] = value
     resolved["taskList"] = {"name": resolved["taskList"]["name"]}
     return resolved

@@ -204,10 +204,12 @@ class Runs:
                 execution.terminate("EVENT_LIMIT_EXCEEDED", {})
                 self.settle()
 
-    def purge(self) -> None:
-        """Drop a few of the closed runs whose retention is over."""
-        changes = self._ledger.changes
-        changes.extend(RunPurged(run) for run in self._archive.purge(self._ledger.now_ms, _PURGE_SLICE))
+    def purge(self) -> bool:
+        """Drop a few of the closed runs whose retention is over; whether there were any."""
+        gone = self._archive.purge(self._ledger.now_ms, _PURGE_SLICE)
+        if gone:
+            self._ledger.changes.extend(RunPurged(run) for run in gone)
+        return bool(gone)
 
     def _retire(self, execution: Execution) -> None:
         last = execution.events[-1]

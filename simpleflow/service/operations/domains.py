@@ -15,13 +15,11 @@ from .types import deprecated
 
 #: Amazon puts the account number here; a service of one's own has none.
 ACCOUNT = "000000000000"
-_TAG_PUNCTUATION = frozenset(" _.:/=+-@")
 
 
 def register_domain(desk: Desk, request: Request) -> Answer:
     name, retention = request["name"], request["workflowExecutionRetentionPeriodInDays"]
     tags = _tags(desk, request.get("tags") or [], {})
-    _check_retention(retention)
     if desk.registry.has_domain(desk.region, name):
         raise faults.domain_already_exists(name)
     if reached(desk.registry.domain_count(desk.region), desk.limits.domains):
@@ -112,17 +110,6 @@ def _by_arn(desk: Desk, arn: str) -> Domain:
 def _tags(desk: Desk, wanted: list[dict[str, str]], present: dict[str, str]) -> dict[str, str]:
     """The tags of a resource once those wanted are added to those present."""
     tags = {**present, **{tag["key"]: tag.get("value") or "" for tag in wanted}}
-    for text in (text for pair in tags.items() for text in pair):
-        if not all(character.isalnum() or character in _TAG_PUNCTUATION for character in text):
-            raise faults.validation(f"Tag '{text}' may hold only letters, digits, spaces and _ . : / = + - @")
     if desk.limits.resource_tags is not None and len(tags) > desk.limits.resource_tags:
         raise faults.too_many_tags(f"A resource may have at most {desk.limits.resource_tags} tags")
     return tags
-
-
-def _check_retention(retention: str) -> None:
-    days = retention.isascii() and retention.isdecimal() and int(retention) <= 90
-    if not days and retention != "NONE":
-        where = f"Value '{retention}' at 'workflowExecutionRetentionPeriodInDays'"
-        constraint = "Member must be a number of days from 0 to 90, or NONE"
-        raise faults.validation(f"1 validation error detected: {where} failed to satisfy constraint: {constraint}")

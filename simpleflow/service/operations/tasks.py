@@ -95,13 +95,15 @@ def _page(desk: Desk, request: Request, delivery: _Delivery, position: int) -> A
 def respond_decision_task_completed(desk: Desk, request: Request) -> Answer:
     execution = _decided(desk, request["taskToken"])
     batch = request.get("decisions") or []
-    if request.get("taskListScheduleToStartTimeout") is not None and request.get("taskList") is None:
-        raise faults.validation("taskListScheduleToStartTimeout needs a taskList")
+    if request.get("taskListScheduleToStartTimeout") and not request.get("taskList"):
+        raise faults.validation("taskListScheduleToStartTimeout needs a taskList to go with it")
     decisions.check(batch)
     unhandled = execution.state.scheduled is not None
-    answer = given(request, ("executionContext", "taskListScheduleToStartTimeout"))
-    if request.get("taskList") is not None:
+    answer = given(request, ("executionContext",))
+    if request.get("taskList"):
         answer["taskList"] = {"name": request["taskList"]["name"]}
+        if request.get("taskListScheduleToStartTimeout"):
+            answer["taskListScheduleToStartTimeout"] = request["taskListScheduleToStartTimeout"]
     execution.defer()
     completed_id = execution.complete_decision(answer)
     domain = desk.registry.domain(execution.run.region, execution.run.domain)

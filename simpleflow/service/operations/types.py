@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any
 
 from .. import faults
-from ..events import given
 from ..journal import Type, TypeDeleted, TypePut
 from ..limits import reached
 from ..registry import ACTIVITY, DEPRECATED, REGISTERED, WORKFLOW
@@ -61,7 +60,7 @@ def _register(kind: str, desk: Desk, request: Request) -> Answer:
         description=request.get("description"),
         created_ms=desk.now_ms,
         deprecated_ms=None,
-        defaults=given(request, _DEFAULTS[kind]),
+        defaults={name: value for name in _DEFAULTS[kind] if (value := request.get(name))},
         ref=ref,
         **ref,
     )
