@@ -44,6 +44,12 @@ class Port(Protocol):
         """A timer of the library's own, for a wait with a timeout."""
 
 
+class Canceller(Protocol):
+    """What stands behind a future and can be stopped."""
+
+    def cancel(self) -> None: ...
+
+
 class Failure:
     """The exception that a failed task raises where it is asked for. ``asked`` tells whether anybody did."""
 
@@ -88,7 +94,7 @@ class Future(Generic[T]):
     _text: str | None = None
     _exception: BaseException | None = None
     _callbacks: dict[Callback, None] | None = None
-    _canceller: Callable[[], None] | None = None
+    canceller: Canceller | None = None
     failure: Failure | None = None
 
     def __init__(self, port: Port | None = None) -> None:
@@ -150,8 +156,8 @@ class Future(Generic[T]):
         if self._state == FINISHED:
             return False
         if self._state != CANCELLED:
-            if self._canceller is not None:
-                self._canceller()
+            if self.canceller is not None:
+                self.canceller.cancel()
             self.set_cancelled()
         return True
 

@@ -59,13 +59,14 @@ class Owner:
 class Call(Owner):
     """A task with a future."""
 
+    launched = False
+    _missing = 0  # holes that are still open
+
     def __init__(self, run: Any, arguments: Arguments | None = None) -> None:
         super().__init__(run)
-        self.future: Future[Any] = Future(run)
-        self.future._canceller = self.cancel
         self.arguments = arguments
-        self.launched = False
-        self._missing = 0
+        self.future: Future[Any] = Future(run)
+        self.future.canceller = self
 
     def start(self, *extra: Future[Any]) -> None:
         arguments = self.arguments

@@ -313,15 +313,17 @@ class Run:
 
     def judge(self, call: task_calls.TaskCall, record: Record) -> None:
         """An attempt has failed: ask the author, if there is something to ask, else the retry policy."""
-        seed = f"{self.run_id} {record.key[1]} {call.failures}"
-        verdict = failures.default_verdict(call.task.payload.retry, call.failures, failures.exception_of(record), seed)
+        seed = f"{self.run_id} {record.key[1]} {call.failed_attempts}"
+        verdict = failures.default_verdict(
+            call.task.payload.retry, call.failed_attempts, failures.exception_of(record), seed
+        )
         if self._judges_failures:
             self.call_author(lambda: self.guarded(call.future, lambda: self._ask(call, record, verdict)))
         else:
             call.follow_verdict(record, verdict)
 
     def _ask(self, call: task_calls.TaskCall, record: Record, default: failures.Verdict) -> None:
-        context = failures.failure_context(call.private_task(), record, call.failures, self.history())
+        context = failures.failure_context(call.private_task(), record, call.failed_attempts, self.history())
         context = self.workflow.on_task_failure(context) or context
         decision = context.Decision
         if context.decision is decision.none:
@@ -398,12 +400,9 @@ class Run:
         return product.future
 
     def prepare(self, member: Any) -> Any:
-        if isinstance(member, SubmittableContainer):
-            return member.prepare(self)  # type: ignore[attr-defined]
-        for kind in type(member).__mro__:
-            make = _CALLS.get(kind)
-            if make is not None:
-                return make(self, member)
+        make = _CALLS.get(type(member)) or _call_of(type(member))
+        if make is not None:
+            return make(self, member)
         raise TypeError(
             f"cannot submit {member!r}: expected an activity, a Workflow class, a task, a group or a chain."
         )
@@ -638,7 +637,14 @@ _CALLS: dict[type[Any], Callable[[Run, Any], Any]] = {
     task.CancelTimerTask: lambda run, t: calls.CancelTimerCall(run, t.timer_id),
     task.ContinueAsNewWorkflowTask: _Continuation,
     WaitForSignal: _Latch,
+    SubmittableContainer: lambda run, container: container.prepare(run),
 }
+
+
+def _call_of(kind: type[Any]) -> Callable[[Run, Any], Any] | None:
+    """For a subclass of the author's."""
+    return next((_CALLS[base] for base in kind.__mro__ if base in _CALLS), None)
+
 
 _VERDICTS: dict[task.TaskFailureContext.Decision, failures.Verdict] = {
     task.TaskFailureContext.Decision.abort: failures.Fail(),

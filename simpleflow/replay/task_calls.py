@@ -32,6 +32,10 @@ class TaskCall(Call):
     kind: str
     type_name: str
     exception_class: type[TaskException] = TaskException
+    failed_attempts = 0
+    _refusals = 0
+    _timer: RetryTimer | None = None
+    _extra: tuple[Future[Any], ...] = ()
     _ignored = frozenset({"meta", "__extra"})
 
     def __init__(self, run: Any, task: Any, envelope: dict[str, Any]) -> None:
@@ -42,10 +46,6 @@ class TaskCall(Call):
         self.task = task
         self.raises: bool = bool(payload.raises_on_failure) if override is None else override
         self.priority = run.priority_of(payload)
-        self.failures = 0
-        self._refusals = 0
-        self._timer: RetryTimer | None = None
-        self._extra: tuple[Future[Any], ...] = ()
         if not self.arguments.holes:
             limits.check("input", self.arguments.text())  # an author's mistake shows at submit
         self._computed_id = self._id_computer()
@@ -69,7 +69,8 @@ class TaskCall(Call):
     # -- from start to the outbox
 
     def start(self, *extra: Future[Any]) -> None:
-        self._extra = extra
+        if extra:
+            self._extra = extra
         super().start()
 
     def launch(self) -> None:
@@ -136,7 +137,7 @@ class TaskCall(Call):
             if remedy is not None:
                 self._refused(remedy)
                 return
-        self.failures += 1
+        self.failed_attempts += 1
         self.run.judge(self, record)
 
     def conclude(self, record: Record) -> None:
