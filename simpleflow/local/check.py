@@ -1,0 +1,61 @@
+"""Replays from scratch: today's decision once more (``--check-replay``), and whole histories at their end."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from ..exceptions import NondeterminismError
+from ..replay.events import split
+from ..replay.limits import Limits
+from ..replay.response import respond
+from ..replay.run import Run, Stopped
+from ..replay.work import Decisions, Event
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """What is repeated has been said before: prints and logs go nowhere."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(level)
+
+
+def check_decisions(live: Run, decisions: Decisions, events: Sequence[Event], limits: Limits) -> None:
+    """Decide once more, from event 1. Raises NondeterminismError if anything else comes out."""
+    with silence():
+        again = _decide(live, events, limits)
+    started = events[-1]["eventId"]
+    for one, other in zip_longest(decisions.decisions, again.decisions):
+        if one != other:
+            raise NondeterminismError(started, f"(by the decision just taken) {_text(one)}", _text(other))
+    if decisions != again:
+        raise NondeterminismError(started, f"(by the decision just taken) {decisions}", str(again))
+
+
+def _decide(live: Run, events: Sequence[Event], limits: Limits) -> Decisions:
+    # side effects of this very decision are in no event yet
+    run = Run(live.key, live.workflow_class, live.task_list_override, list(live.effects))
+    try:
+        for batch in split(events, events[-1]["eventId"]):
+            run.advance(batch, replaying=True)
+        for queue in () if run.restarting else run.unclaimed.values():
+            raise NondeterminismError(queue[0].event_id, queue[0].describe(), "nothing of the kind")
+        return respond(run, limits)
+    except Stopped as stopped:
+        raise stopped.error from None
+    finally:
+        run.close()
+
+
+def _text(decision: dict[str, Any] | None) -> str:
+    return "nothing" if decision is None else f"{json.dumps(decision, sort_keys=True):.1000}"

@@ -1,0 +1,328 @@
+"""The driver: engine, service and activities in one thread.
+
+The order in which things happen does not depend on chance or on how fast anything is. Decision tasks go first. Between
+two decisions one activity runs, or an eighth of those that wait: so a decision sees the end of one activity, as it
+would elsewhere, and yet many activities do not cost a decision each. When there is no task, the clock jumps to what is
+due next; when nothing is due that somebody asked for, the run is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from ..process.find import find_workflow
+from ..process.perform import ActivityCallData, Completed, Middlewares, perform
+from ..replay.audit import audit
+from ..replay.engine import Engine
+from ..replay.limits import Limits
+from ..replay.run import Run as LiveRun
+from ..replay.work import Decisions, DecisionWork, RunKey
+from ..service.clock import VirtualClock
+from ..service.core import Service
+from ..service.events import Event
+from ..service.journal import Run
+from ..service.limits import Limits as ServiceLimits
+from ..service.runs import Entropy
+from ..utils import full_object_name
+from ..workflow import Workflow
+from .blocked import describe_wait
+from .check import check_decisions, silence
+from .clock import virtual_clock
+from .outcome import BLOCKED, ActivityFailure, LocalRun, close_of
+from .watch import Watch
+
+logger = logging.getLogger(__name__)
+
+DOMAIN = "local"
+
+_UNLIMITED = ServiceLimits(
+    domains=None,
+    types=None,
+    open_executions=None,
+    open_children=None,
+    open_activities=None,
+    open_timers=None,
+    history_events=None,
+)
+
+#: An execution on Amazon SWF ends at 25,000 events; this one does not.
+_HISTORY_WARNINGS = (10_000, 25_000)
+
+#: Of the activities that wait, one in so many runs before the next decision.
+_SHARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What StartWorkflowExecution is asked. ``input`` is JSON; timeouts are in seconds, None is no timeout."""
+
+    workflow_class: type[Workflow]
+    input: str
+    workflow_id: str = "local"
+    task_list: str = "default"
+    execution_timeout: str | None = None
+    decision_tasks_timeout: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Driver:
+    """Runs one execution, with its children, in a service of its own."""
+
+    def __init__(
+        self,
+        *,
+        middlewares: Middlewares | None = None,
+        check_replay: bool = False,
+        clock: VirtualClock | None = None,
+        entropy: Entropy = secrets.token_bytes,
+    ) -> None:
+        self._middlewares = middlewares or Middlewares()
+        self._checks = check_replay
+        self._clock = clock or virtual_clock()
+        self._watch = Watch()
+        self._service = Service(_UNLIMITED, journal=self._watch, entropy=entropy, on_task_available=self._watch.ready)
+        self._limits = Limits(
+            open_activities=None, open_timers=None, open_children=None, history_warnings=_HISTORY_WARNINGS
+        )
+        self._engine = Engine(self._find, self._limits)
+        self._classes: dict[str, type[Workflow]] = {}
+        self._known_types: set[tuple[str, str, str]] = set()
+        #: Open runs with a timeout that somebody asked for: it is something that can still happen.
+        self._timed: set[str] = set()
+        self._failure: ActivityFailure | None = None
+        self._workflow_id = self._root = ""
+        self._history: list[Event] = []
+        self._call("RegisterDomain", name=DOMAIN, workflowExecutionRetentionPeriodInDays="NONE")
+
+    def start(self, start: Start) -> str:
+        """Start the execution; its run id."""
+        workflow_class = start.workflow_class
+        name = workflow_class.name or full_object_name(workflow_class)
+        version = str(workflow_class.version or "default")
+        self._classes[name] = workflow_class
+        self._know("workflow", name, version)
+        answer = self._call(
+            "StartWorkflowExecution",
+            domain=DOMAIN,
+            workflowId=start.workflow_id,
+            workflowType={"name": name, "version": version},
+            input=start.input,
+            taskList={"name": start.task_list},
+            executionStartToCloseTimeout=start.execution_timeout or "NONE",
+            taskStartToCloseTimeout=start.decision_tasks_timeout or "NONE",
+            childPolicy=workflow_class.child_policy or "TERMINATE",
+            tagList=list(start.tags),
+        )
+        self._workflow_id, self._root = start.workflow_id, str(answer["runId"])
+        if start.execution_timeout is not None:
+            self._timed.add(self._root)
+        return self._root
+
+    def signal(self, workflow_id: str, name: str, input: str) -> None:
+        """Signal an execution from outside."""
+        self._call("SignalWorkflowExecution", domain=DOMAIN, workflowId=workflow_id, signalName=name, input=input)
+
+    def run(self) -> LocalRun:
+        """Go on until nothing can happen any more. Raises NondeterminismError, NotFound, DecisionAbandoned."""
+        try:
+            while self._step():
+                pass
+            return self._outcome()
+        finally:
+            self._engine.close()
+
+    def _step(self) -> bool:
+        """Do what comes next; False if there is nothing."""
+        watch = self._watch
+        self._service.expire(self._clock.now_ms())
+        if watch.closed:
+            self._settle(watch.closed.popleft())
+        elif watch.decisions:
+            self._decide(watch.decisions.popleft())
+        elif watch.activities:
+            for _ in range(max(1, len(watch.activities) // _SHARE)):
+                self._perform(watch.activities.popleft())
+        else:
+            return self._wait()
+        return True
+
+    def _wait(self) -> bool:
+        due = self._service.next_due()
+        if due is None or not (self._watch.open_timers or self._timed):
+            return False
+        self._clock.jump(due)
+        return True
+
+    # -- decisions
+
+    def _decide(self, task_list: str) -> None:
+        answer = self._call(
+            "PollForDecisionTask",
+            domain=DOMAIN,
+            taskList={"name": task_list},
+            startAtPreviousStartedEvent=True,
+            maximumPageSize=1,  # the events are in the watch
+        )
+        if "taskToken" not in answer:
+            return
+        execution, kind = answer["workflowExecution"], answer["workflowType"]
+        key = RunKey(DOMAIN, execution["workflowId"], execution["runId"])
+        history = self._watch.histories[key.run_id]
+        started = answer["startedEventId"]
+        work = DecisionWork(
+            key=key,
+            workflow_type=kind["name"],
+            workflow_version=kind["version"],
+            events=history[self._engine.seen(key) : started],
+            started_event_id=started,
+            previous_started_event_id=answer["previousStartedEventId"],
+            task_token=answer["taskToken"],
+        )
+        decisions = self._engine.decide(work)
+        live = self._live(key)
+        if self._checks and live is not None:
+            check_decisions(live, decisions, history[:started], self._limits)
+        if live is not None and getattr(live.workflow_class, "execution_timeout", None) is not None:
+            self._timed.add(key.run_id)
+        self._respond(work.task_token, decisions)
+
+    def _respond(self, token: str, decisions: Decisions) -> None:
+        for decision in decisions.decisions:
+            named = _TYPES.get(decision["decisionType"])
+            if named is not None:
+                kind, member, type_member = named
+                wanted = decision[member][type_member]
+                self._know(kind, wanted["name"], wanted["version"])
+        request: dict[str, Any] = {"taskToken": token, "decisions": list(decisions.decisions)}
+        if decisions.execution_context is not None:
+            request["executionContext"] = decisions.execution_context
+        self._call("RespondDecisionTaskCompleted", **request)
+
+    def _know(self, kind: str, name: str, version: str) -> None:
+        """Register a type before anything asks for it."""
+        if (kind, name, version) in self._known_types:
+            return
+        self._known_types.add((kind, name, version))
+        if kind == "activity":
+            self._call("RegisterActivityType", domain=DOMAIN, name=name, version=version)
+        else:
+            self._call(
+                "RegisterWorkflowType", domain=DOMAIN, name=name, version=version, defaultChildPolicy="TERMINATE"
+            )
+
+    def _find(self, workflow_type: str, input: str) -> type[Workflow]:
+        found = self._classes.get(workflow_type)
+        if found is None:
+            found = self._classes[workflow_type] = _defined(workflow_type) or find_workflow(workflow_type)
+        return found
+
+    def _live(self, key: RunKey) -> LiveRun | None:
+        return self._engine._live.get(key)
+
+    # -- activities
+
+    def _perform(self, task_list: str) -> None:
+        task = self._call("PollForActivityTask", domain=DOMAIN, taskList={"name": task_list})
+        if "taskToken" not in task:
+            return
+        execution, kind = task["workflowExecution"], task["activityType"]
+        call = ActivityCallData(
+            name=kind["name"],
+            version=kind["version"],
+            activity_id=task["activityId"],
+            input=task.get("input"),
+            workflow_id=execution["workflowId"],
+            run_id=execution["runId"],
+            domain_name=DOMAIN,
+            task_list=task_list,
+        )
+        outcome = perform(call, self._middlewares)
+        token = task["taskToken"]
+        if isinstance(outcome, Completed):
+            self._call("RespondActivityTaskCompleted", taskToken=token, result=outcome.result)
+            return
+        logger.warning("%s failed: %s", call.activity_id, outcome.reason)
+        self._failure = ActivityFailure(call.activity_id, outcome.reason, outcome.details)
+        self._call("RespondActivityTaskFailed", taskToken=token, reason=outcome.reason, details=outcome.details)
+
+    # -- the end
+
+    def _settle(self, run: Run) -> None:
+        """A run has closed: replay its whole history, and tell its hooks."""
+        events = self._watch.histories.pop(run.run_id)
+        first, last = events[0], events[-1]
+        key, name = _key(run), first[_STARTED]["workflowType"]["name"]
+        with silence():
+            audit(key, name, events, self._find, self._limits)
+        if self._engine.wants_close(name, first):
+            self._engine.closed(key, name, events)
+        self._engine.drop(key)
+        timed = run.run_id in self._timed
+        self._timed.discard(run.run_id)
+        if run.run_id != self._root:
+            return
+        if last["eventType"] == "WorkflowExecutionContinuedAsNew":
+            self._root = last["workflowExecutionContinuedAsNewEventAttributes"]["newExecutionRunId"]
+            if timed:
+                self._timed.add(self._root)
+        else:
+            self._history = events
+
+    def _outcome(self) -> LocalRun:
+        root = self._watch.open.get(self._root)
+        if root is not None:
+            history = self._watch.histories[self._root]
+            close = {"status": BLOCKED, "reason": f"blocked: {self._wait_of(root)}"}
+        else:
+            history = self._history
+            close = close_of(history)
+            for run in self._watch.open.values():
+                logger.warning("workflow %s is left open: it %s.", run.workflow_id, self._wait_of(run))
+        return LocalRun(
+            workflow_id=self._workflow_id,
+            run_id=self._root,
+            history=history,
+            activity_failure=self._failure,
+            **close,
+        )
+
+    def _wait_of(self, run: Run) -> str:
+        live = self._live(_key(run))
+        if live is None:
+            return "waits"
+        return describe_wait(live, lambda run_id: self._live(_key(self._watch.open[run_id])))
+
+    def _call(self, operation: str, /, **request: Any) -> dict[str, Any]:
+        return self._service.call(operation, request, self._clock.now_ms())
+
+
+_STARTED = "workflowExecutionStartedEventAttributes"
+
+#: Where a decision names a type: the kind of type, the member of the decision, the member in there.
+_TYPES = {
+    "ScheduleActivityTask": ("activity", "scheduleActivityTaskDecisionAttributes", "activityType"),
+    "StartChildWorkflowExecution": (
+        "workflow",
+        "startChildWorkflowExecutionDecisionAttributes",
+        "workflowType",
+    ),
+}
+
+
+def _key(run: Run) -> RunKey:
+    return RunKey(run.domain, run.workflow_id, run.run_id)
+
+
+def _defined(name: str) -> type[Workflow] | None:
+    """The class of that name that was defined last, if it has been: one inside a function cannot be imported."""
+    found: type[Workflow] | None = None
+    todo: list[type[Workflow]] = [Workflow]
+    while todo:
+        for workflow_class in todo.pop().__subclasses__():
+            todo.append(workflow_class)
+            if full_object_name(workflow_class) == name:
+                found = workflow_class
+    return found

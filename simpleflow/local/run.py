@@ -1,0 +1,88 @@
+"""Running a workflow in this process, for tests and for the command line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import settings
+from ..payloads import codec, limits
+from ..process.perform import Middlewares
+from ..replay.task_calls import call_hook
+from ..service.clock import VirtualClock
+from ..workflow import Workflow
+from .driver import Driver, Start
+from .outcome import LocalRun
+
+
+class WrongArguments(TypeError):
+    """``run`` does not take these arguments."""
+
+
+def run(workflow_class: type[Workflow], /, *args: Any, check_replay: bool = False, **kwargs: Any) -> Any:
+    """Run a workflow here; what it returned. Raises NotCompleted, and what ``execute`` raises."""
+    return execute(workflow_class, args, kwargs, check_replay=check_replay).value
+
+
+def execute(
+    workflow_class: type[Workflow],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    check_replay: bool = False,
+    middlewares: Middlewares | None = None,
+    clock: VirtualClock | None = None,
+    workflow_id: str = "local",
+    task_list: str | None = None,
+    execution_timeout: str | None = None,
+    decision_tasks_timeout: str | None = None,
+    tags: Sequence[str] = (),
+    signals: Sequence[tuple[str, Any]] = (),
+) -> LocalRun:
+    """Run a workflow here until nothing can happen any more.
+
+    ``check_replay`` takes each decision twice, the second time from scratch. ``signals`` are names and inputs that it
+    receives at its start. Timeouts are in seconds; those not given are the class's, or none.
+
+    Raises WrongArguments, EncodeError (an argument has no JSON form), NondeterminismError, NotFound (a child workflow
+    cannot be imported), DecisionAbandoned.
+    """
+    kwargs = dict(kwargs or {})
+    check_arguments(workflow_class, args, kwargs)
+    driver = Driver(middlewares=middlewares, check_replay=check_replay, clock=clock)
+    start = Start(
+        workflow_class=workflow_class,
+        input=limits.check("input", codec.encode({"args": list(args), "kwargs": kwargs}, root="")),
+        workflow_id=workflow_id,
+        task_list=task_list or workflow_class.task_list or settings.WORKFLOW_DEFAULT_TASK_LIST,
+        execution_timeout=execution_timeout or _seconds(workflow_class, "execution_timeout"),
+        decision_tasks_timeout=decision_tasks_timeout or _seconds(workflow_class, "decision_tasks_timeout"),
+        tags=tuple(tags or _tags(workflow_class, args, kwargs)),
+    )
+    driver.start(start)
+    for name, value in signals:
+        driver.signal(workflow_id, name, limits.check("input", codec.encode(value, root="")))
+    return driver.run()
+
+
+def check_arguments(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raises WrongArguments."""
+    signature = inspect.signature(workflow_class.run)
+    try:
+        signature.bind(None, *args, **kwargs)
+    except TypeError as error:
+        raise WrongArguments(f"{workflow_class.__name__}.run{signature}: {error}.") from None
+
+
+def _seconds(workflow_class: type[Workflow], attribute: str) -> str | None:
+    value = getattr(workflow_class, attribute, None)
+    return None if value is None else str(value)
+
+
+def _tags(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[str]:
+    if hasattr(workflow_class, "get_tag_list"):
+        tags = call_hook(workflow_class, "get_tag_list", list(args), dict(kwargs))
+    else:
+        tags = getattr(workflow_class, "tag_list", None)
+    return () if not tags or tags == Workflow.INHERIT_TAG_LIST else tags
