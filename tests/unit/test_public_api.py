@@ -6,7 +6,19 @@ from typing import Any
 import pytest
 
 import simpleflow
-from simpleflow import activity, canvas, exceptions, futures, marker, registry, signal, task, workflow
+from simpleflow import (
+    activity,
+    canvas,
+    constants,
+    exceptions,
+    futures,
+    marker,
+    registry,
+    settings,
+    signal,
+    task,
+    workflow,
+)
 from simpleflow.base import Submittable, SubmittableContainer
 from simpleflow.task import TaskFailureContext
 
@@ -447,3 +459,43 @@ def test_markers() -> None:
 
 def test_a_wait_for_a_signal_names_it() -> None:
     assert signal.WaitForSignal("go").signal_name == "go"
+
+
+# -- settings and constants
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("WORKFLOW_DEFAULT_TASK_LIST", "default"),
+        ("WORKFLOW_DEFAULT_VERSION", "default"),
+        ("WORKFLOW_DEFAULT_EXECUTION_TIME", "3600"),
+        ("WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT", "300"),
+        ("ACTIVITY_DEFAULT_TASK_LIST", "default"),
+        ("ACTIVITY_DEFAULT_VERSION", "default"),
+        ("ACTIVITY_DEFAULT_TIMEOUT", "300"),
+        ("ACTIVITY_START_TO_CLOSE_TIMEOUT", "300"),
+        ("ACTIVITY_SCHEDULE_TO_CLOSE_TIMEOUT", "300"),
+        ("ACTIVITY_SCHEDULE_TO_START_TIMEOUT", "300"),
+        ("ACTIVITY_HEARTBEAT_TIMEOUT", "300"),
+        ("ACTIVITY_SIGTERM_WAIT_SEC", 3.0),
+        ("SIMPLEFLOW_SYSLOG_TARGET", None),
+        ("SIMPLEFLOW_S3_HOST", "s3.amazonaws.com"),
+        ("SIMPLEFLOW_S3_SSE", False),
+        ("STEP_BUCKET", "step_bucket"),
+        ("METROLOGY_BUCKET", "metrology_bucket"),
+        ("METROLOGY_PATH_PREFIX", None),
+        ("SIMPLEFLOW_BINARIES_DIRECTORY", "/tmp/simpleflow-binaries"),
+    ],
+)
+def test_default_of_a_setting(monkeypatch: pytest.MonkeyPatch, name: str, default: Any) -> None:
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("SIMPLEFLOW_SETTINGS_MODULE", raising=False)
+    monkeypatch.delenv("ACTIVITY_DEFAULT_TIMEOUT", raising=False)
+    assert getattr(settings, name) == default
+
+
+def test_constants() -> None:
+    assert (constants.MINUTE, constants.HOUR, constants.DAY) == (60, 3600, 86400)
+    assert constants.JUMBO_FIELDS_MAX_SIZE == 5 * 1024 * 1024
+    assert constants.CACHE_DIR == "/tmp/simpleflow-cache"
