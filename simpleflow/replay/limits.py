@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import constants
@@ -16,9 +16,9 @@ class Limits:
     ``history_warnings`` are the lengths (events) at which a warning names ``continue_as_new``.
     """
 
-    decisions: int = constants.MAX_DECISIONS
-    request_bytes: int = constants.MAX_REQUEST_SIZE
-    open_activities: int | None = constants.MAX_OPEN_ACTIVITY_COUNT
+    decisions: int = field(default_factory=lambda: constants.MAX_DECISIONS)
+    request_bytes: int = field(default_factory=lambda: constants.MAX_REQUEST_SIZE)
+    open_activities: int | None = field(default_factory=lambda: constants.MAX_OPEN_ACTIVITY_COUNT)
     open_timers: int | None = 1000
     open_children: int | None = 1000
     history_warnings: tuple[int, ...] = (10_000, 20_000)
