@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from .plain import MAX_DEPTH, SCALARS, TEXTS, EncodeError, Hole, Walk, base_of, json_text
+from .plain import MAX_DEPTH, TEXTS, EncodeError, Hole, Walk, base_of, json_text
 from .typed import DecodeError, convert
 
 __all__ = ["DecodeError", "EncodeError", "canonical", "convert", "decode", "encode", "plain"]
@@ -63,10 +63,10 @@ def decode(text: str | None, annotation: Any = None, root: str = "value") -> Any
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        value = _decode_rest(text)
+        value = _decode_rest(text, root)
     else:
         if len(text) >= _LONG_INT and _has_long_int(text):
-            value = _decode_rest(text)
+            value = _decode_rest(text, root)
     return value if annotation is None else convert(value, annotation, root)
 
 
@@ -113,7 +113,7 @@ def _parts(value: Any) -> Collection[Any] | None:
     if base in TEXTS or (base is Enum and type(value.value) in _ATOMS):
         return ()
     if base is dict:
-        return list(dict.values(value))
+        return list(value.values())
     if base is object:
         return [getattr(value, field.name) for field in dataclasses.fields(value)]
     if base is list or base is tuple or ((base is set or base is frozenset) and _alike(value)):
@@ -131,14 +131,16 @@ _SORTED_KINDS: tuple[set[type], ...] = (set(), {str}, {int})
 def _unfold(value: Any) -> object:
     """What orjson is to write for an object that it does not know; TypeError leaves the whole value to ``Walk``."""
     base = base_of(type(value))
-    if base in SCALARS:
+    if base in TEXTS:
         try:
-            return SCALARS[base](value)
+            return TEXTS[base](value)
         except ValueError:
             raise TypeError from None
     if base is object:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return sorted(value) if base is set or base is frozenset else base(value)
+    if base is dict:
+        return dict(value.items())
+    return sorted(value) if base is set or base is frozenset else list(value)
 
 
 # -- decoding -------------------------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ def _has_long_int(text: str) -> bool:
     return b"0" * _LONG_INT in text.encode().translate(_DIGITS_AS_ZERO)
 
 
-def _decode_rest(text: str) -> Any:
+def _decode_rest(text: str, root: str) -> Any:
     """What orjson cannot read or reads inexactly: long integers, lone surrogates; and what is not JSON at all."""
     if _CONSTANT.fullmatch(text):
         return text
@@ -178,9 +180,9 @@ def _decode_rest(text: str) -> Any:
     except ValueError:
         return text
     except RecursionError:
-        raise DecodeError("value", "nests too deep to be read. Send it flatter.") from None
+        raise DecodeError(root, "nests too deep to be read. Send it flatter.") from None
     if unreadable:
         raise DecodeError(
-            "value", f"holds the number {unreadable[0]:.30}, which JSON readers cannot hold. Send it as text."
+            root, f"holds the number {unreadable[0]:.30}, which JSON readers cannot hold. Send it as text."
         )
     return value

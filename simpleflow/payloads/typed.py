@@ -3,9 +3,9 @@
 JSON kinds are left as they are: ``int`` for an annotated parameter is not checked, as Python itself does not. None
 stays None. An annotation that is not of the table (a class of the author, a TypeVar) changes nothing.
 
-A union takes the member that the value fits exactly, the most telling first: dataclasses and enums, then UUID, date,
-datetime, time and Decimal, then the JSON kinds, then paths and bytes. The order in which it was written does not count
-(``typing`` itself does not keep it).
+A union takes the member that would have been written as this value, the most telling first: dataclasses and enums,
+then UUID, date, datetime, time and Decimal, then JSON kinds and containers, then paths, then bytes. If two of one rank
+would, that is an error. The order in which the union was written does not count (``typing`` itself does not keep it).
 """
 
 from __future__ import annotations
@@ -410,24 +410,20 @@ def _hints(kind: type, path: Path) -> dict[str, Any]:
 
 
 _RANKS: dict[Any, int] = {
-    uuid.UUID: 1,
-    datetime.date: 2,
-    datetime.datetime: 3,
-    datetime.time: 3,
-    decimal.Decimal: 4,
-    pathlib.PurePath: 6,
-    bytes: 7,
-    bytearray: 7,
+    **dict.fromkeys((uuid.UUID, datetime.date, datetime.time, decimal.Decimal), 1),
+    pathlib.PurePath: 3,
+    bytes: 4,
+    bytearray: 4,
 }
 
 
 def _rank(annotation: Any) -> int:
     kind = typing.get_origin(annotation) or annotation
     if annotation is Any or not isinstance(kind, type):
-        return 9
+        return 5
     if issubclass(kind, Enum) or dataclasses.is_dataclass(kind):
         return 0
-    return next((_RANKS[base] for base in kind.__mro__ if base in _RANKS), 5)
+    return next((_RANKS[base] for base in kind.__mro__ if base in _RANKS), 2)
 
 
 def _ranked(members: tuple[Any, ...]) -> list[Any]:

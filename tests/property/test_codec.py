@@ -251,7 +251,8 @@ names = {f"name {n}" for n in range(50)}
 days = frozenset(datetime.date(2020, 1, n) for n in range(1, 30))
 mixed = {1, 2.5, "a", "b", None, True, b"x", Color.RED, Color.ONE, ("t", 1), uuid.UUID(int=7), *names}
 value = {"names": names, "days": [days], "mixed": mixed, "nested": {frozenset({"x", "y", "z"}), frozenset({"z"})}}
-print(hashlib.sha256(codec.encode(value).encode()).hexdigest())
+texts = [codec.encode(part) for part in (value, names, [days])]
+print(hashlib.sha256("".join(texts).encode()).hexdigest())
 """
 
 

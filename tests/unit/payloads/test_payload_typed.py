@@ -30,6 +30,11 @@ class Odd(enum.Enum):
     X = "x"
 
 
+class Right(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
 class Stranger:
     pass
 
@@ -96,6 +101,7 @@ class Row(typing.NamedTuple):
         ('"red"', Color, Color.RED),
         ("1", Color, Color.ONE),
         ('"x"', Odd, Odd.X),
+        ("3", Right, Right.READ | Right.WRITE),
         ('"2020-01-02"', Day, DAY),
         ('"2020-01-02"', typing.Annotated[datetime.date, []], DAY),
         ('["2020-01-02"]', list[typing.Annotated[datetime.date, []]], [DAY]),
@@ -118,7 +124,10 @@ class Row(typing.NamedTuple):
         ('"2020-01-02T12:00:00+00:00"', datetime.datetime | int, NOON),
         ("[1]", int | str, [1]),
         ("12", int | decimal.Decimal, 12),
+        ('"2020-01-02"', datetime.date | datetime.datetime, DAY),
+        ('"12:00:00"', datetime.date | datetime.time | uuid.UUID, datetime.time(12)),
         ('["a"]', list[int] | list[str], ["a"]),
+        ('"a"', pathlib.PurePosixPath | bytes, pathlib.PurePosixPath("a")),
         ("[]", list[int] | list[datetime.date], []),
         ('{"name":"n","on":"2020-01-02","tags":[]}', Item | Other, Item("n", DAY)),
         ('"2020-01-02"', typing.Optional[Day], DAY),  # noqa: UP045  # the old way of writing it
@@ -152,8 +161,9 @@ def test_an_annotation_is_met(text: str, annotation: Any, value: Any) -> None:
         ('{"name":"n","on":null,"b":1,"a":2}', Item, "value has 'a', 'b', which"),
         ('{"n":-1}', Strict, "Strict: n is negative"),
         ('{"x":1}', Dangling, "value cannot be read:"),
+        ("4", Right, "Right (1, 2), but is int."),
         ('"x"', datetime.date | int, "value should be the text of a datetime.date"),
-        ('"x"', datetime.date | uuid.UUID, "value should be uuid.UUID or datetime.date, but is str of length 1."),
+        ('"x"', datetime.date | uuid.UUID, "value should be datetime.date or uuid.UUID, but is str of length 1."),
         ('{"name":"n","on":"2020-01-02"}', Item | Other, "value can be read as"),
     ],
 )
