@@ -50,6 +50,11 @@ class Durable:
         """For watching only; it is another one after each failure."""
         return self._service
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was called that only the next flush makes durable, or gives up."""
+        return self._group_lost is not None or (self._retry_ms is None and self._store.dirty)
+
     def call(self, operation: str, request: Request, now_ms: int, region: str) -> Answer:
         """As Service.call; raises StoreError too."""
         return self._on_service(lambda service: service.call(operation, request, now_ms, region), now_ms)

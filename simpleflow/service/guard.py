@@ -1,0 +1,54 @@
+"""Who may talk to the service, and in which region.
+
+Without access keys everyone may who reaches it, which is why it then listens on the loopback alone and refuses what a
+web page could send: a Host that is not this machine (a name that was rebound to it), or any Origin. With access keys,
+every request must be signed with one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .clock import Clock
+from .core import DEFAULT_REGION
+from .faults import Fault
+from .signatures import read_authorization, verify
+
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_ACCESS_DENIED = "com.amazon.coral.service#AccessDeniedException"
+
+#: Headers by lower-case name.
+Headers = Mapping[str, str]
+
+
+class Guard:
+    def __init__(self, keys: Mapping[str, str] | None, allow_hosts: Iterable[str], clock: Clock) -> None:
+        """`keys` are secrets by access key; `allow_hosts` are names of this machine besides the loopback's."""
+        self._keys = keys
+        self._hosts = frozenset(name.lower() for name in (*_LOOPBACK, *allow_hosts))
+        self._clock = clock
+
+    def admit(self, scope: Mapping[str, Any], headers: Headers, body: bytes) -> str:
+        """The region of a request; raises a Fault for one that is not let in."""
+        if self._keys is not None:
+            now_s = self._clock.now_ms() / 1000
+            path, query = scope["path"], scope["query_string"]
+            return verify(self._keys, scope["method"], path, query, headers, body, now_s).region
+        self._check_origin(headers)
+        authorization = read_authorization(headers.get("authorization"))
+        return DEFAULT_REGION if authorization is None else authorization.scope.region
+
+    def _check_origin(self, headers: Headers) -> None:
+        host = _without_port(headers.get("host", "")).lower()
+        if host not in self._hosts:
+            raise Fault(
+                _ACCESS_DENIED, f"The host {host!r} is not allowed: start the service with --allow-host {host}", 403
+            )
+        if "origin" in headers:
+            raise Fault(_ACCESS_DENIED, "Requests of web pages are not allowed: leave out the header Origin", 403)
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host

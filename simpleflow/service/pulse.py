@@ -1,0 +1,101 @@
+"""What happens by itself in the loop of the server: the shared commit and the things that fall due.
+
+All calls of one turn of the event loop share a commit. The first of them asks for it with `call_soon`; by then the
+tasks of the requests that arrived together already stand in the loop's queue, so the commit comes behind the last of
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from .clock import Clock
+from .database import StoreError, StoreRefused
+from .durable import Durable
+
+_LONGEST_NAP = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Pulse:
+    def __init__(self, durable: Durable, clock: Clock, on_fatal: Callable[[StoreRefused], None]) -> None:
+        """`on_fatal` hears of a database that cannot be used any more."""
+        self._durable = durable
+        self._clock = clock
+        self._on_fatal = on_fatal
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._asked = False
+        self._nap: asyncio.TimerHandle | None = None
+        self._rise()
+
+    async def committed(self) -> None:
+        """Return when all that has been called is durable; raises StoreError if some of it may be lost."""
+        if not self._durable.pending:
+            return
+        future = self._loop.create_future()
+        self._waiting.append(future)
+        self.ask()
+        await future
+
+    def ask(self) -> None:
+        """Let there be a commit at the end of this turn, though nobody waits for it."""
+        if not self._asked:
+            self._asked = True
+            self._loop.call_soon(self._flush)
+
+    def stop(self) -> None:
+        """No more naps; what is called from now on the caller must flush."""
+        if self._nap is not None:
+            self._nap.cancel()
+
+    def fail(self, error: StoreError) -> None:
+        """Log a failure of the database, and stop the server if there is no going on."""
+        if isinstance(error, StoreRefused):
+            self._on_fatal(error)
+        else:
+            _log.error("%s", error)
+
+    def _flush(self) -> None:
+        self._asked = False
+        waiting, self._waiting = self._waiting, []
+        failure: Exception | None = None
+        try:
+            self._durable.flush(self._clock.now_ms())
+        except StoreError as error:
+            self.fail(error)
+            failure = error
+        for future in waiting:
+            if future.done():
+                continue
+            if failure is None:
+                future.set_result(None)
+            else:
+                future.set_exception(failure)
+        self._rest()
+
+    def _rest(self) -> None:
+        """Sleep until something falls due, but not for long: the clock may be catching up."""
+        due_ms = self._durable.next_due()
+        if self._nap is not None:
+            self._nap.cancel()
+            self._nap = None
+        if due_ms is not None:
+            seconds = (due_ms - self._clock.now_ms()) / 1000
+            self._nap = self._loop.call_later(min(max(seconds, 0.0), _LONGEST_NAP), self._rise)
+
+    def _rise(self) -> None:
+        self._nap = None
+        try:
+            self._durable.expire(self._clock.now_ms())
+        except StoreError as error:
+            self.fail(error)
+        except Exception:
+            _log.exception("What fell due could not be carried out; the service was read from its database again")
+        if self._durable.pending:
+            self.ask()
+        else:
+            self._rest()
