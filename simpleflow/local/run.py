@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,9 +69,9 @@ def execute(
 
 def check_arguments(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Raises WrongArguments."""
-    signature = inspect.signature(workflow_class.run)
+    signature = inspect.signature(functools.partial(workflow_class.run, None))  # type: ignore[arg-type]  # no self
     try:
-        signature.bind(None, *args, **kwargs)
+        signature.bind(*args, **kwargs)
     except TypeError as error:
         raise WrongArguments(f"{workflow_class.__name__}.run{signature}: {error}.") from None
 

@@ -69,7 +69,7 @@ def _told(path: str, error: Exception) -> str:
 def _missing_name(path: str) -> str:
     module, _, name = path.rpartition(".")
     owner = sys.modules.get(module)
-    close = difflib.get_close_matches(name, vars(owner), 1) if owner is not None else []
+    close = difflib.get_close_matches(name, vars(owner), 1, cutoff=0.4) if owner is not None else []
     return f"{module} has no {name}." + (f" Did you mean {close[0]}?" if close else "")
 
 

@@ -1,0 +1,42 @@
+"""The input of a workflow as the command line takes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from .output import Refusal
+
+_FORMS = """expected '[1, 5]', '{"args": [1]}', '{"kwargs": {"x": 1}}' or '{"args": [1], "kwargs": {"t": 5}}'."""
+
+
+def parse_input(text: str, source: str) -> tuple[list[Any], dict[str, Any]]:
+    """Args and kwargs of an input. ``source`` is the option that it comes from. Raises Refusal."""
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Refusal(f"{source} is not JSON: {error.msg} at {where}{_excerpt(text, error.pos)}.") from None
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"{source} is not JSON: {error}.") from None
+    if isinstance(value, list):
+        return value, {}
+    if not isinstance(value, dict):
+        raise Refusal(f"{source} is {text.strip():.100}; {_FORMS}")
+    strangers = sorted(value.keys() - {"args", "kwargs"})
+    if strangers:
+        raise Refusal(f"{source} has the key {strangers[0]!r}; {_FORMS}")
+    args, kwargs = value.get("args", []), value.get("kwargs", {})
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise Refusal(f"{source}: args has to be a list and kwargs an object; {_FORMS}")
+    return args, kwargs
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON; use null or leave it out")
+
+
+def _excerpt(text: str, position: int) -> str:
+    """What stands there, on one line."""
+    rest = text[position : position + 20]
+    return f", before {rest!r}" if rest.strip() else ", at the end"
