@@ -127,6 +127,7 @@ class Row(typing.NamedTuple):
         ('"2020-01-02"', datetime.date | datetime.datetime, DAY),
         ('"12:00:00"', datetime.date | datetime.time | uuid.UUID, datetime.time(12)),
         ('["a"]', list[int] | list[str], ["a"]),
+        ('"a"', pathlib.PurePosixPath | str, "a"),
         ('"a"', pathlib.PurePosixPath | bytes, pathlib.PurePosixPath("a")),
         ("[]", list[int] | list[datetime.date], []),
         ('{"name":"n","on":"2020-01-02","tags":[]}', Item | Other, Item("n", DAY)),
