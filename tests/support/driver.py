@@ -101,8 +101,8 @@ class World:
     """One service, its deciders and its workers.
 
     ``work(task)`` says what becomes of an activity when a worker starts it. ``chaos`` adds lost responses, evictions,
-    decisions that take long and timers that overtake. ``tape`` is chance for side effects: the same for the live and the
-    fresh engine at one decision, another at each.
+    decisions that take long and timers that overtake. ``tape`` is chance for side effects: the same for the live and
+    the fresh engine at one decision, another at each.
     """
 
     def __init__(
@@ -116,6 +116,7 @@ class World:
         live: bool = True,
         chaos: bool = False,
         activities: Iterable[Any] = (),
+        tape: random.Random | None = None,
     ) -> None:
         self.clock = VirtualClock()
         self.lists: dict[tuple[str, str], None] = {}
@@ -128,7 +129,7 @@ class World:
         self.work = work or (lambda task: Completed(json.dumps(task.args)))
         self.schedule = schedule or First()
         self.compare, self.live, self.chaos = compare, live, chaos
-        self.tape = random.Random(0)
+        self.tape = tape or random.Random(0)
         self.runs: list[RunKey] = []
         self.tasks: list[DecisionTask] = []
         self.started: list[ActivityTask] = []
