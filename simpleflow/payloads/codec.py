@@ -10,7 +10,6 @@ damages memory when they nest some thousand deep.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
@@ -20,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from .plain import MAX_DEPTH, TEXTS, EncodeError, Hole, Walk, base_of, json_text
+from .plain import MAX_DEPTH, TEXTS, EncodeError, Hole, Walk, base_of, field_names, json_text
 from .typed import DecodeError, convert
 
 __all__ = ["DecodeError", "EncodeError", "canonical", "convert", "decode", "encode", "plain"]
@@ -77,7 +76,9 @@ def canonical(text: str | None) -> str:
 
 # -- encoding -------------------------------------------------------------------------------------------------------
 
+#: What needs no look at its parts.
 _ATOMS = frozenset((str, int, bool, type(None)))
+_LEAVES = _ATOMS | frozenset(TEXTS)
 
 
 def _fits_orjson(value: object) -> bool:
@@ -90,7 +91,7 @@ def _fits_orjson(value: object) -> bool:
             return False
         for part in parts:
             kind = type(part)
-            if kind in _ATOMS:
+            if kind in _LEAVES:
                 continue
             if kind is float:
                 if not -math.inf < part < math.inf:
@@ -115,7 +116,7 @@ def _parts(value: Any) -> Collection[Any] | None:
     if base is dict:
         return list(value.values())
     if base is object:
-        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+        return [getattr(value, name) for name in field_names(type(value))]
     if base is list or base is tuple or ((base is set or base is frozenset) and _alike(value)):
         return list(value)
     return None
@@ -137,7 +138,7 @@ def _unfold(value: Any) -> object:
         except ValueError:
             raise TypeError from None
     if base is object:
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {name: getattr(value, name) for name in field_names(type(value))}
     if base is dict:
         return dict(value.items())
     return sorted(value) if base is set or base is frozenset else list(value)

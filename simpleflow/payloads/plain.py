@@ -170,6 +170,14 @@ def _find_base(kind: type) -> type | None:
 base_of: Callable[[type], Any] = functools.lru_cache(maxsize=1024)(_find_base)
 
 
+def _find_field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+#: The names of the fields of a dataclass.
+field_names: Callable[[type], tuple[str, ...]] = functools.lru_cache(maxsize=1024)(_find_field_names)
+
+
 def key_text(key: object) -> str:
     """The text of a dict's key. Raises ValueError (not finite, …) or TypeError (no key at all)."""
     while isinstance(key, Enum):
@@ -246,8 +254,8 @@ class Walk:
 
     def _dataclass(self, value: Any, path: Path, depth: int) -> dict[str, Any]:
         plain = {}
-        for field in dataclasses.fields(value):
-            plain[field.name] = self._plain(getattr(value, field.name), (path, Attribute(field.name)), depth)
+        for name in field_names(type(value)):
+            plain[name] = self._plain(getattr(value, name), (path, Attribute(name)), depth)
         return plain
 
     def _scalar(self, form: Callable[[Any], object], value: object, path: Path) -> object:
