@@ -253,11 +253,10 @@ class Driver:
     def _settle(self, run: Run) -> None:
         """A run has closed: replay its whole history, and tell its hooks."""
         events = self._watch.histories.pop(run.run_id)
-        first, last = events[0], events[-1]
-        key, name = _key(run), first[_STARTED]["workflowType"]["name"]
-        with silence():
-            audit(key, name, events, self._find, self._limits)
-        if self._engine.wants_close(name, first):
+        last = events[-1]
+        key, name = _key(run), _type_name(events)
+        self._audit(key, events)
+        if self._engine.wants_close(key):
             self._engine.closed(key, name, events)
         self._engine.drop(key)
         timed = run.run_id in self._timed
@@ -271,7 +270,13 @@ class Driver:
         else:
             self._history = events
 
+    def _audit(self, key: RunKey, events: list[Event]) -> None:
+        with silence():
+            audit(key, _type_name(events), events, self._find, self._limits)
+
     def _outcome(self) -> LocalRun:
+        for run in self._watch.open.values():
+            self._audit(_key(run), self._watch.histories[run.run_id])
         root = self._watch.open.get(self._root)
         if root is not None:
             history = self._watch.histories[self._root]
@@ -299,8 +304,6 @@ class Driver:
         return self._service.call(operation, request, self._clock.now_ms())
 
 
-_STARTED = "workflowExecutionStartedEventAttributes"
-
 #: Where a decision names a type: the kind of type, the member of the decision, the member in there.
 _TYPES = {
     "ScheduleActivityTask": ("activity", "scheduleActivityTaskDecisionAttributes", "activityType"),
@@ -314,6 +317,10 @@ _TYPES = {
 
 def _key(run: Run) -> RunKey:
     return RunKey(run.domain, run.workflow_id, run.run_id)
+
+
+def _type_name(events: list[Event]) -> str:
+    return str(events[0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"])
 
 
 def _defined(name: str) -> type[Workflow] | None:

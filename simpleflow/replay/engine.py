@@ -113,10 +113,10 @@ class Engine:
             self._bytes -= run.state.weight
             run.close()
 
-    def wants_close(self, workflow_type: str, started: Event) -> bool:
-        """Whether the author wants to hear of the close of this execution."""
-        workflow_class = self._find(workflow_type, started)
-        return any(overrides(workflow_class, hook) for hook in _CLOSE_HOOKS)
+    def wants_close(self, key: RunKey) -> bool:
+        """Whether the author of a live run wants to hear of its close."""
+        run = self._live.get(key)
+        return run is not None and any(overrides(run.workflow_class, hook) for hook in _CLOSE_HOOKS)
 
     def closed(self, key: RunKey, workflow_type: str, events: Sequence[Event]) -> None:
         """The whole history shows that the execution is closed: tell the author's hooks, and forget the run."""

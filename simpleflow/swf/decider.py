@@ -1,0 +1,226 @@
+"""The decider: decision tasks in, decisions out, for any number of executions.
+
+One thread runs the engine and all workflow code. Two threads poll: the shared task list, and a list of this process's
+own. Every answer asks SWF to offer the next decision task of the run on the own list first (for ``AFFINITY_SECONDS``),
+where the run is live and only its new events travel; if this process is gone, SWF hands the task to the shared list.
+A poller asks for the next task only when the last one has been taken up.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import random
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from .. import logging_context
+from ..exceptions import DecisionAbandoned, NondeterminismError
+from ..replay.endings import failed
+from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism
+from ..replay.events import CLOSING
+from ..replay.work import Decisions, DecisionWork, MissingType
+from .client import Client, backed_off
+from .errors import Refused, SwfError
+from .find import WorkflowNotFound, Workflows
+from .identity import swf_identity
+from .types import register_type
+from .work import poll_decision, whole_history
+
+logger = logging.getLogger(__name__)
+
+AFFINITY_SECONDS = 10
+_TICK = 0.5  # seconds between two looks at whether to stop
+
+
+class Decider:
+    """``run`` decides until ``stop`` is set. ``connect`` makes a client for the calling thread.
+
+    A ``patient`` decider ends only when its last poll has come back: Amazon SWF hands a task to a poll whose client has
+    gone, and the task is then stuck until its timeout. The embedded service takes such a task back.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        domain: str,
+        task_list: str,
+        engine: Engine,
+        workflows: Workflows,
+        *,
+        affinity: bool = True,
+        patient: bool = True,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        self._connect = connect
+        self._domain = domain
+        self._task_list = task_list
+        self._engine = engine
+        self._workflows = workflows
+        self._patient = patient
+        self._wait = wait
+        self._identity = swf_identity()
+        self._own_list = _own_list(task_list) if affinity else None
+        self._tasks: queue.Queue[tuple[DecisionWork, threading.Event]] = queue.Queue()
+        self._chance = random.Random()
+
+    def run(self, stop: threading.Event) -> None:
+        """Decide until ``stop`` is set, then answer what has been polled."""
+        client = self._connect()
+        lists = [self._task_list, self._own_list] if self._own_list else [self._task_list]
+        pollers = [threading.Thread(target=self._poll, args=(name, stop), daemon=True) for name in lists]
+        for poller in pollers:
+            poller.start()
+        try:
+            while not stop.is_set():
+                self._take(client, stop)
+            while not self._tasks.empty() or (self._patient and any(poller.is_alive() for poller in pollers)):
+                self._take(client, stop)
+            self._drain(client)
+        finally:
+            self._engine.close()
+
+    def _take(self, client: Client, stop: threading.Event) -> None:
+        try:
+            work, taken = self._tasks.get(timeout=_TICK)
+        except queue.Empty:
+            return
+        taken.set()
+        self.handle(client, work, leaving=stop.is_set())
+
+    def _drain(self, client: Client) -> None:
+        """Answer what waits on the own list: nobody else will look there."""
+        own = {"domain": self._domain, "taskList": {"name": self._own_list}}
+        try:
+            while self._own_list is not None and client.call("CountPendingDecisionTasks", own)["count"]:
+                work = poll_decision(client, self._domain, self._own_list, self._identity, since_last=True)
+                if work is not None:
+                    self.handle(client, work, leaving=True)
+        except SwfError as error:
+            logger.warning("tasks may be left on %s; SWF hands them on after a while: %s", self._own_list, error)
+
+    # -- polling
+
+    def _poll(self, task_list: str, stop: threading.Event) -> None:
+        """Poll one list for ever: nothing that SWF or the network does ends it."""
+        client = self._connect()
+        failures = 0
+        while not stop.is_set():
+            try:
+                own = task_list == self._own_list
+                work = poll_decision(client, self._domain, task_list, self._identity, since_last=own)
+            except SwfError as error:
+                failures += 1
+                logger.warning("poll of %s failed (%d in a row): %s", task_list, failures, error)
+                self._wait(stop, backed_off(failures, self._chance))
+                continue
+            failures = 0
+            if work is not None:
+                taken = threading.Event()
+                self._tasks.put((work, taken))
+                taken.wait()
+
+    # -- deciding
+
+    def handle(self, client: Client, work: DecisionWork, *, leaving: bool = False) -> None:
+        """Decide and answer one task. Never raises for what SWF, the network or a workflow does."""
+        logging_context.reset()
+        for key, value in (
+            ("domain", self._domain),
+            ("workflow_id", work.key.workflow_id),
+            ("task_type", work.workflow_type),
+            ("event_id", work.started_event_id),
+        ):
+            logging_context.set(key, value)
+        try:
+            decisions = self._decide(client, work)
+            if decisions is not None:
+                for missing in decisions.register:
+                    register_type(client, self._domain, missing, self._task_list)
+                self._respond(client, work, decisions, leaving)
+        except SwfError as error:
+            logger.warning("%s: the decision is given up: %s", _name(work), error)
+            self._engine.drop(work.key)
+        finally:
+            logging_context.reset()
+
+    def _decide(self, client: Client, work: DecisionWork) -> Decisions | None:
+        try:
+            try:
+                return self._engine.decide(work)
+            except HistoryNeeded:
+                work = replace(work, events=whole_history(client, work.key, work.started_event_id))
+                return self._engine.decide(work)
+        except NondeterminismError as error:
+            logger.error("%s: %s", _name(work), error)
+            if work.events[0]["eventId"] != 1:
+                work = replace(work, events=whole_history(client, work.key, work.started_event_id))
+            return answer_nondeterminism(error, work, self._fails_on_nondeterminism(work))
+        except WorkflowNotFound as error:
+            logger.error("%s: %s", _name(work), error)
+            return Decisions((failed(str(error)).wire,), closes=True)
+        except DecisionAbandoned as error:
+            logger.error("%s: not decided now, SWF will offer it again: %s", _name(work), error)
+            return None
+
+    def _fails_on_nondeterminism(self, work: DecisionWork) -> bool:
+        started = work.events[0]["workflowExecutionStartedEventAttributes"]
+        workflow = self._workflows.find(work.workflow_type, started.get("input") or "")
+        return getattr(workflow, "on_nondeterminism", None) == "fail"
+
+    def _respond(self, client: Client, work: DecisionWork, decisions: Decisions, leaving: bool) -> None:
+        try:
+            client.call("RespondDecisionTaskCompleted", self._answer(work, decisions, leaving))
+        except Refused as error:
+            self._engine.drop(work.key)
+            if error.code == "ValidationException" and not decisions.closes:
+                logger.error("%s: SWF refuses the decisions, the execution is failed: %s", _name(work), error)
+                refused = Decisions((failed(f"decisions refused: {error.message}").wire,), closes=True)
+                client.call("RespondDecisionTaskCompleted", self._answer(work, refused, leaving))
+            else:
+                logger.warning("%s: the answer is refused, the run is built again: %s", _name(work), error)
+            return
+        if decisions.closes:
+            self._after_close(client, work)
+
+    def _answer(self, work: DecisionWork, decisions: Decisions, leaving: bool) -> dict[str, Any]:
+        answer: dict[str, Any] = {"taskToken": work.task_token, "decisions": list(decisions.decisions)}
+        if decisions.execution_context is not None:
+            answer["executionContext"] = decisions.execution_context
+        if self._own_list is None or decisions.closes:
+            return answer
+        if leaving or decisions.shared_task_list:
+            return {**answer, "taskList": {"name": self._task_list}}
+        return {
+            **answer,
+            "taskList": {"name": self._own_list},
+            "taskListScheduleToStartTimeout": str(AFFINITY_SECONDS),
+        }
+
+    def _after_close(self, client: Client, work: DecisionWork) -> None:
+        """An accepted close proves nothing: SWF may have refused it for a new event. The history tells."""
+        if not self._engine.wants_close(work.key):
+            self._engine.drop(work.key)
+            return
+        events = whole_history(client, work.key)
+        if events[-1]["eventType"] in CLOSING:
+            self._engine.closed(work.key, work.workflow_type, events)
+
+
+def _own_list(task_list: str) -> str:
+    own = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    return f"{task_list[: 255 - len(own)]}-{own}"
+
+
+def _name(work: DecisionWork) -> str:
+    return f"{work.key.workflow_id} {work.key.run_id}"
+
+
+def missing_types(workflows: Iterable[Any]) -> list[MissingType]:
+    """The types to register for workflows that a decider is started with."""
+    return [MissingType("workflow", workflow.name, str(workflow.version)) for workflow in workflows if workflow.name]
