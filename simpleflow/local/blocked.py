@@ -27,7 +27,7 @@ def describe_wait(run: Run, find: FindRun) -> str:
         more = f", which {describe_wait(child, find)}" if child is not None else ""
         return f"waits for child workflow {name!r}{_place(run)}{more}"
     if run.restarting:
-        return "raised ExecutionBlocked and nothing is left that could happen"
+        return "waits, since `run` raised ExecutionBlocked, for something that will not happen any more"
     return f"waits for a future that nothing will finish{_place(run)}"
 
 

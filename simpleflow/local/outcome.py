@@ -51,7 +51,9 @@ class LocalRun:
 
     def explain(self) -> str:
         """Why it did not complete, with the author's traceback if there is one."""
-        parts = [self.reason or self.status, traceback_of(self.details)]
+        reason, details = self.reason or self.status, traceback_of(self.details)
+        # details that begin with the whole of a reason that was cut say it all
+        parts = [details] if details.startswith(reason.removesuffix(" ...")) else [reason, details]
         failure = self.activity_failure
         if failure is not None and failure.details != self.details:
             parts += [f"The last activity that failed is {failure.activity_id}: {failure.reason}"]

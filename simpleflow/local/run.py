@@ -68,7 +68,9 @@ def execute(
 
 
 def check_arguments(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raises WrongArguments."""
+    """Raises WrongArguments; TypeError for what is no Workflow class."""
+    if not (isinstance(workflow_class, type) and issubclass(workflow_class, Workflow)):
+        raise TypeError(f"{workflow_class!r} is no class that inherits from simpleflow.Workflow.")
     signature = inspect.signature(functools.partial(workflow_class.run, None))  # type: ignore[arg-type]  # no self
     try:
         signature.bind(*args, **kwargs)
