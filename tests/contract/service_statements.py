@@ -1,6 +1,6 @@
 """What is promised of the service, statement by statement, and the test that holds it to it.
 
-The numbers are those of the list in docs/service.rst. HTTP means: a statement about the wire, tested where there is one.
+HTTP means: a statement about the wire or the process, tested where there is one.
 """
 
 from __future__ import annotations

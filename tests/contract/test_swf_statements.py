@@ -10,12 +10,12 @@ from service_statements import HTTP, STATEMENTS
 HERE = Path(__file__).parent
 
 
-def tests_of(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     return {f"{path.stem}::{node.name}" for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_statement_has_its_test() -> None:
     assert sorted(STATEMENTS) == list(range(1, 147))
-    present = set().union(*(tests_of(path) for path in HERE.glob("test_swf_*.py")))
+    present = set().union(*(functions_of(path) for path in HERE.glob("test_swf_*.py")))
     assert [test for test in STATEMENTS.values() if test != HTTP and test not in present] == []
