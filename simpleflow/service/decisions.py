@@ -20,11 +20,10 @@ from .registry import (
     ACTIVITY_OPTIONS,
     ACTIVITY_SETTINGS,
     DEPRECATED,
-    EXECUTION_OPTIONS,
-    EXECUTION_SETTINGS,
     WORKFLOW,
     Missing,
     Registry,
+    origin,
     resolve,
 )
 from .runs import Runs
@@ -214,14 +213,13 @@ def continue_as_new_workflow_execution(batch: Batch, wanted: Attributes) -> None
 
 
 def _settings(batch: Batch, ref: dict[str, str], wanted: Attributes) -> Attributes:
-    """The resolved settings of a run to start, with its type, input and tags."""
+    """What a run of that type starts with; raises Refused and Missing."""
     type = batch.registry.find(batch.domain, WORKFLOW, ref)
     if type is None:
         raise Refused("WORKFLOW_TYPE_DOES_NOT_EXIST")
     if type.status == DEPRECATED:
         raise Refused("WORKFLOW_TYPE_DEPRECATED")
-    settings = resolve(type, wanted, EXECUTION_SETTINGS, EXECUTION_OPTIONS)
-    return {**settings, **given(wanted, ("input", "tagList")), "workflowType": type.ref}
+    return origin(type, wanted)
 
 
 # -- other runs --------------------------------------------------------------------------------------

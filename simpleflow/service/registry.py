@@ -174,3 +174,14 @@ def resolve(type: Type, request: Attributes, settings: Settings, options: Settin
             resolved[name] = value
     resolved["taskList"] = {"name": resolved["taskList"]["name"]}
     return resolved
+
+
+def origin(type: Type, request: Attributes) -> Attributes:
+    """What a run of that type starts with: its settings, type, input and tags. Raises `Missing`."""
+    found = resolve(type, request, EXECUTION_SETTINGS, EXECUTION_OPTIONS)
+    found["workflowType"] = type.ref
+    if request.get("input") is not None:
+        found["input"] = request["input"]
+    if request.get("tagList") is not None:
+        found["tagList"] = list(request["tagList"])
+    return found

@@ -6,7 +6,7 @@ from .. import faults
 from ..events import Event, given
 from ..journal import Run
 from ..limits import reached
-from ..registry import DEPRECATED, EXECUTION_OPTIONS, EXECUTION_SETTINGS, WORKFLOW, Missing, resolve
+from ..registry import DEPRECATED, WORKFLOW, Missing, origin
 from ..tokens import page_token, read_page_token
 from .desk import Answer, Desk, Request, page_size
 
@@ -19,14 +19,13 @@ def start_workflow_execution(desk: Desk, request: Request) -> Answer:
     if type.status == DEPRECATED:
         raise faults.type_deprecated(WORKFLOW, type.name, type.version)
     try:
-        settings = resolve(type, request, EXECUTION_SETTINGS, EXECUTION_OPTIONS)
+        settings = origin(type, request)
     except Missing as missing:
         raise faults.default_undefined(missing.setting) from None
     if desk.runs.open_in(desk.region, domain.name, workflow_id) is not None:
         raise faults.workflow_execution_already_started()
     if reached(desk.runs.open_count(desk.region, domain.name), desk.limits.open_executions):
         raise faults.limit_exceeded(f"Limit on open executions of a domain reached: {desk.limits.open_executions}")
-    settings |= {**given(request, ("input", "tagList")), "workflowType": type.ref}
     return {"runId": desk.runs.start(domain, workflow_id, settings, {}).run.run_id}
 
 

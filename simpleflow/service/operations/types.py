@@ -60,12 +60,19 @@ def _register(kind: str, desk: Desk, request: Request) -> Answer:
         description=request.get("description"),
         created_ms=desk.now_ms,
         deprecated_ms=None,
-        defaults={name: value for name in _DEFAULTS[kind] if (value := request.get(name))},
+        defaults=_defaults(kind, request),
         ref=ref,
         **ref,
     )
     desk.record(TypePut(type))
     return {}
+
+
+def _defaults(kind: str, request: Request) -> dict[str, Any]:
+    found = {name: value for name in _DEFAULTS[kind] if (value := request.get(name))}
+    if "defaultTaskList" in found:
+        found["defaultTaskList"] = {"name": found["defaultTaskList"]["name"]}
+    return found
 
 
 def _describe(kind: str, desk: Desk, request: Request) -> Answer:
