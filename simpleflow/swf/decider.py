@@ -14,27 +14,30 @@ import queue
 import random
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from .. import logging_context
-from ..exceptions import DecisionAbandoned, NondeterminismError
+from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError
 from ..replay.endings import failed
 from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism
 from ..replay.events import CLOSING
-from ..replay.work import Decisions, DecisionWork, MissingType
+from ..replay.work import Decisions, DecisionWork, MissingType, RunKey
 from .client import Client, backed_off
 from .errors import Refused, SwfError
 from .find import WorkflowNotFound, Workflows
 from .identity import swf_identity
 from .types import register_type
+from .watchdog import Watchdog
 from .work import poll_decision, whole_history
 
 logger = logging.getLogger(__name__)
 
 AFFINITY_SECONDS = 10
+SHUN_SECONDS = 600  # how long a run that held the thread is left to others
 _TICK = 0.5  # seconds between two looks at whether to stop
 
 
@@ -55,7 +58,9 @@ class Decider:
         *,
         affinity: bool = True,
         patient: bool = True,
+        watchdog: Watchdog | None = None,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
         self._domain = domain
@@ -63,6 +68,9 @@ class Decider:
         self._engine = engine
         self._workflows = workflows
         self._patient = patient
+        self._watchdog = watchdog or Watchdog()
+        self._clock = clock
+        self._shunned: dict[RunKey, float] = {}  # until when
         self._wait = wait
         self._identity = swf_identity()
         self._own_list = _own_list(task_list) if affinity else None
@@ -150,12 +158,19 @@ class Decider:
             logging_context.reset()
 
     def _decide(self, client: Client, work: DecisionWork) -> Decisions | None:
+        if self._clock() < self._shunned.get(work.key, 0):
+            logger.error("%s: not decided here for now, it has held the thread before", _name(work))
+            return None
         try:
-            try:
-                return self._engine.decide(work)
-            except HistoryNeeded:
-                work = replace(work, events=whole_history(client, work.key, work.started_event_id))
-                return self._engine.decide(work)
+            with self._watchdog.watching(_name(work)):
+                try:
+                    return self._engine.decide(work)
+                except HistoryNeeded:
+                    work = replace(work, events=whole_history(client, work.key, work.started_event_id))
+                    return self._engine.decide(work)
+        except DecisionDeadlock:
+            self._shunned[work.key] = self._clock() + SHUN_SECONDS
+            return None
         except NondeterminismError as error:
             logger.error("%s: %s", _name(work), error)
             if work.events[0]["eventId"] != 1:
