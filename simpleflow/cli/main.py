@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -79,6 +80,7 @@ def cli(ctx: click.Context, format: str, header: bool, color: str) -> None:
 def main() -> NoReturn:
     """Run the command line; exits with 0, 1 (it failed), 2 (wrong usage) or 130 (Ctrl-C)."""
     sys.path[:0] = [os.getcwd()]
+    gc.set_threshold(50_000)  # histories are many small objects that stay; looking for garbage among them is slow
     try:
         status = cli.main(prog_name="simpleflow", standalone_mode=False)
         sys.stdout.flush()

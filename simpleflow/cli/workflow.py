@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -100,13 +99,11 @@ def start(
 
 def _run_here(run: Callable[[], LocalRun]) -> LocalRun:
     """Run, and tell what the author did wrong without our own frames."""
-    # a history is many small objects that stay: looking for garbage among them takes a tenth of the time
-    gc.set_threshold(50_000)
     try:
         return run()
     except (WrongArguments, EncodeError, JumboTooLargeError) as error:
         raise Refusal(str(error)) from None
-    except (NotFound, NondeterminismError, DecisionAbandoned) as error:
+    except (NondeterminismError, DecisionAbandoned) as error:
         raise click.ClickException(str(error)) from None
     except Exception as error:
         logger.debug("the run was given up", exc_info=True)

@@ -13,7 +13,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from ..process.find import find_workflow
 from ..process.perform import ActivityCallData, Completed, Middlewares, perform
 from ..replay.audit import audit
 from ..replay.engine import Engine
@@ -126,7 +125,7 @@ class Driver:
         self._call("SignalWorkflowExecution", domain=DOMAIN, workflowId=workflow_id, signalName=name, input=input)
 
     def run(self) -> LocalRun:
-        """Go on until nothing can happen any more. Raises NondeterminismError, NotFound, DecisionAbandoned."""
+        """Go on until nothing can happen any more. Raises NondeterminismError, DecisionAbandoned."""
         try:
             while self._step():
                 pass
@@ -216,7 +215,7 @@ class Driver:
     def _find(self, workflow_type: str, input: str) -> type[Workflow]:
         found = self._classes.get(workflow_type)
         if found is None:
-            found = self._classes[workflow_type] = _defined(workflow_type) or find_workflow(workflow_type)
+            found = self._classes[workflow_type] = _defined(workflow_type)
         return found
 
     def _live(self, key: RunKey) -> LiveRun | None:
@@ -323,13 +322,15 @@ def _type_name(events: list[Event]) -> str:
     return str(events[0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"])
 
 
-def _defined(name: str) -> type[Workflow] | None:
-    """The class of that name that was defined last, if it has been: one inside a function cannot be imported."""
-    found: type[Workflow] | None = None
+def _defined(name: str) -> type[Workflow]:
+    """The class of that name that was defined last. A child was submitted here, so there is one, though it may stand
+    inside a function, where no import would find it.
+    """
+    found: list[type[Workflow]] = []
     todo: list[type[Workflow]] = [Workflow]
     while todo:
         for workflow_class in todo.pop().__subclasses__():
             todo.append(workflow_class)
             if full_object_name(workflow_class) == name:
-                found = workflow_class
-    return found
+                found.append(workflow_class)
+    return found[-1]

@@ -46,8 +46,7 @@ def execute(
     ``check_replay`` takes each decision twice, the second time from scratch. ``signals`` are names and inputs that it
     receives at its start. Timeouts are in seconds; those not given are the class's, or none.
 
-    Raises WrongArguments, EncodeError (an argument has no JSON form), NondeterminismError, NotFound (a child workflow
-    cannot be imported), DecisionAbandoned.
+    Raises WrongArguments, EncodeError (an argument has no JSON form), NondeterminismError, DecisionAbandoned.
     """
     kwargs = dict(kwargs or {})
     check_arguments(workflow_class, args, kwargs)
