@@ -62,7 +62,7 @@ class Executor(Port, Protocol):
         """Finish a future with an error that is raised where its result is asked for, or at the end of ``run``."""
 
     def call_author(self, function: Callable[[], None]) -> None:
-        """Run code of the author's that was not called by the author: it may wait, like ``run`` itself."""
+        """Run code of the author's beside ``run``: it may wait, and whoever is its cause goes on."""
 
     def fail(self, reason: str, details: Any) -> None: ...
 

@@ -81,11 +81,13 @@ class Fibers:
 
     def _switch_to(self, fiber: Fiber) -> None:
         fiber.parent = greenlet.getcurrent()
-        self._running = fiber
+        caller, self._running = self._running, fiber
         try:
             fiber.switch()
         finally:
-            self._running = None
+            self._running = caller
+            if fiber.dead:
+                self._fibers.remove(fiber)
 
     def _fiber(self, function: Callable[[], None]) -> Fiber:
         def body() -> None:
@@ -118,8 +120,6 @@ class Fibers:
                 moved = True
                 fiber.waiter = None
                 self._switch_to(fiber)
-                if fiber.dead:
-                    self._fibers.remove(fiber)
         return moved
 
     def close(self) -> None:

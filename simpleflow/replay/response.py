@@ -74,8 +74,11 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
 
 
 def _awaited(owners: list[Any]) -> bool:
-    """Whether somebody waits for what SWF will not wake the decider for."""
-    return any(isinstance(owner, MarkerCall | CancelTimerCall) and owner.future.awaited for owner in owners)
+    """Whether somebody waits, or may wait, for what SWF will not wake the decider for."""
+    # who waits for a timer that is being cancelled does not wait for the cancellation
+    return any(
+        isinstance(owner, CancelTimerCall) or isinstance(owner, MarkerCall) and owner.future.awaited for owner in owners
+    )
 
 
 def _context(run: Run) -> str | None:

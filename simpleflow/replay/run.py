@@ -284,11 +284,22 @@ class Run:
         return arguments.text()
 
     def call_author(self, function: Callable[[], None]) -> None:
+        if self.ending is not None:
+            return
+        own = self._submit_failure  # what goes wrong in there is no fault of the submit that is going on
+        self.fibers.run(function)
+        self._submit_failure = own
+        if self.fibers.current() is None:
+            self._raise_fatal()
+        elif self.fatal is not None or self.ending is not None:
+            self.fibers.park()
+
+    def in_fiber(self, function: Callable[[], None]) -> None:
+        """Run code of the author's that may wait: the caller waits with it, if it is the author's code too."""
         if self.fibers.current() is not None:
             function()
-        elif self.ending is None:
-            self.fibers.run(function)
-            self._raise_fatal()
+        else:
+            self.call_author(function)
 
     def guarded(self, future: Future[Any], function: Callable[[], None]) -> None:
         """An error becomes the failure of the future; ``submit`` raises it if it is that submit's own."""
@@ -297,10 +308,10 @@ class Run:
         except DecisionAbandoned as error:
             self._stop(error)
         except Exception as error:
-            self.fail_future(future, error)
+            self._submit_failure = self._fail(future, error, error)
 
     def fail_future(self, future: Future[Any], error: Exception) -> None:
-        self._submit_failure = self._fail(future, error, error)
+        self._fail(future, error, error)
 
     def raise_later(self, future: Future[Any], exception: BaseException, raised: BaseException) -> None:
         self._fail(future, exception, raised)
@@ -318,7 +329,7 @@ class Run:
             call.task.payload.retry, call.failed_attempts, failures.exception_of(record), seed
         )
         if self._judges_failures:
-            self.call_author(lambda: self.guarded(call.future, lambda: self._ask(call, record, verdict)))
+            self.in_fiber(lambda: self.guarded(call.future, lambda: self._ask(call, record, verdict)))
         else:
             call.follow_verdict(record, verdict)
 

@@ -78,7 +78,7 @@ class TaskCall(Call):
         if self._computed_id is None:
             self._send()
         else:
-            self.run.call_author(lambda: self.run.guarded(self.future, self._launch_computed))
+            self.run.in_fiber(lambda: self.run.guarded(self.future, self._launch_computed))
 
     def _text(self) -> str:
         whole = not self.arguments.holes
@@ -322,7 +322,7 @@ class ChildCall(TaskCall):
     def _send(self) -> None:
         self._asks = [hook for hook in ("get_task_list", "get_tag_list") if hasattr(self.workflow, hook)]
         if self._asks:
-            self.run.call_author(lambda: self.run.guarded(self.future, self._send_asking))
+            self.run.in_fiber(lambda: self.run.guarded(self.future, self._send_asking))
         else:
             super()._send()
 
