@@ -38,11 +38,11 @@ def check_decisions(live: Run, decisions: Decisions, events: Sequence[Event], li
     started = events[-1]["eventId"]
     for one, other in zip_longest(map(_comparable, decisions.decisions), map(_comparable, again.decisions)):
         if one != other:
-            raise NondeterminismError(started, f"a decision that was just {_text(one)}", _text(other))
+            raise NondeterminismError(started, _text(one), _text(other))
     for name in ("execution_context", "register", "closes"):
         one, other = getattr(decisions, name), getattr(again, name)
         if one != other:
-            raise NondeterminismError(started, f"a decision whose {name} was just {one!r}", repr(other))
+            raise NondeterminismError(started, f"the {name} {one!r}", repr(other))
 
 
 def _decide(live: Run, events: Sequence[Event], limits: Limits) -> Decisions:
@@ -69,4 +69,4 @@ def _comparable(decision: Wire) -> Wire:
 
 
 def _text(decision: Wire | None) -> str:
-    return "nothing" if decision is None else f"{json.dumps(decision, sort_keys=True):.1000}"
+    return "no decision" if decision is None else f"the decision {json.dumps(decision, sort_keys=True):.1000}"
