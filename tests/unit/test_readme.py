@@ -7,20 +7,21 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import docutils.core
 import docutils.nodes
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.rst").read_text()
 EXAMPLE = ROOT / "examples" / "basic.py"
 
 
-def python_blocks() -> str:
+def python_blocks() -> list[str]:
     # docutils with its warnings as errors, so the README is valid as well
     document = docutils.core.publish_doctree(README, settings_overrides={"report_level": 2, "halt_level": 2})
-    blocks = [node.astext() for node in document.findall(docutils.nodes.literal_block) if "python" in node["classes"]]
-    return "\n\n".join(blocks)
+    return [node.astext() for node in document.findall(docutils.nodes.literal_block) if "python" in node["classes"]]
 
 
 def definitions(source: str) -> list[str]:
@@ -46,9 +47,17 @@ def commands() -> list[tuple[str, list[str]]]:
 
 
 def test_the_blocks_of_the_quick_start_are_the_example() -> None:
-    shown = definitions(python_blocks())
+    activities, workflow, _ = python_blocks()
+    shown = definitions(f"{activities}\n\n{workflow}")
     assert len(shown) == 6
     assert shown == definitions(EXAMPLE.read_text())
+
+
+def test_the_test_of_the_quick_start_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, Any] = {}
+    exec(python_blocks()[2], namespace)
+    namespace["test_basic"]()
+    assert capsys.readouterr().out == "(1 + 1) * 2 = 4\n"
 
 
 def test_the_quick_start_does_what_it_shows(tmp_path: Path) -> None:
