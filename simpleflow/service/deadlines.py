@@ -47,6 +47,8 @@ class Deadlines(Generic[Owner]):
 
     def pop_due(self, now_ms: int) -> tuple[Owner, int, int] | None:
         """Take the next entry that is due: its owner, rank and event id."""
+        if not self._heap or self._heap[0][0] > now_ms:
+            return None
         due_ms = self.next_due()
         if due_ms is None or due_ms > now_ms:
             return None

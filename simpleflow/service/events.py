@@ -114,14 +114,12 @@ ATTRIBUTES = {
 
 
 def make_event(event_id: int, at_ms: int, event_type: str, attributes: Attributes) -> Event:
-    return Event(
-        {
-            "eventId": event_id,
-            "eventTimestamp": at_ms / 1000,
-            "eventType": event_type,
-            ATTRIBUTES[event_type]: attributes,
-        }
-    )
+    event = Event()
+    event["eventId"] = event_id
+    event["eventTimestamp"] = at_ms / 1000
+    event["eventType"] = event_type
+    event[ATTRIBUTES[event_type]] = attributes
+    return event
 
 
 def attributes_of(event: Event) -> Attributes:

@@ -118,7 +118,10 @@ class Execution:
         if identity is not None:
             attributes["identity"] = identity
         self.append("DecisionTaskStarted", attributes)
-        self._issue(scheduled.scheduled_id, nonce)
+        started = self.state.started
+        assert started is not None
+        started.nonce = nonce
+        self._ledger.changes.append(TokenIssued(self.run, scheduled.scheduled_id, nonce))
         self._arm_started_decision()
 
     def complete_decision(self, answer: Attributes) -> int:
@@ -166,7 +169,8 @@ class Execution:
         if identity is not None:
             attributes["identity"] = identity
         self.append("ActivityTaskStarted", attributes)
-        self._issue(activity.scheduled_id, nonce)
+        activity.nonce = nonce
+        self._ledger.changes.append(TokenIssued(self.run, activity.scheduled_id, nonce))
         self._arm_activity(activity)
 
     def beat(self, activity: Activity, details: str | None) -> None:
@@ -240,10 +244,6 @@ class Execution:
         _EXPIRE[rank](self, ref)
 
     # -- what is no event ----------------------------------------------------------------------------
-
-    def _issue(self, scheduled_id: int, nonce: str) -> None:
-        self.restore_nonce(scheduled_id, nonce)
-        self._ledger.changes.append(TokenIssued(self.run, scheduled_id, nonce))
 
     def restore_nonce(self, scheduled_id: int, nonce: str) -> None:
         """The nonce of a started task; of a task that has ended it is forgotten."""

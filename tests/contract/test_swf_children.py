@@ -291,7 +291,7 @@ def test_the_timeout_of_a_parent_applies_its_policy(kit: Kit, family: Family) ->
 def test_a_deep_family_is_terminated_as_a_whole(kit: Kit) -> None:
     kit.flow_type("deep", defaultChildPolicy="TERMINATE")
     kit.start(workflowType={"name": "deep", "version": "1"})
-    depth = 1500
+    depth = 1100
     for number in range(depth):
         task = kit.task()
         while task.answer["workflowExecution"]["workflowId"] != ("w" if number == 0 else f"c{number - 1}"):
