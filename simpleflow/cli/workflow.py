@@ -76,7 +76,7 @@ def start(
         middlewares = Middlewares.load(middleware_pre_execution, middleware_post_execution)
     except NotFound as error:
         raise Refusal(str(error)) from None
-    args, kwargs = _input(input, input_file)
+    (args, kwargs), tag_list = _input(input, input_file), _tags(tags)
     ended = _run_here(
         lambda: execute(
             workflow_class,
@@ -89,7 +89,7 @@ def start(
             task_list=task_list,
             execution_timeout=_text(execution_timeout),
             decision_tasks_timeout=_text(decision_tasks_timeout),
-            tags=_tags(tags),
+            tags=tag_list,
         )
     )
     if ended.status != COMPLETED:

@@ -1,0 +1,112 @@
+"""Errors of ``workflow.start``, in this process."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from simpleflow import Workflow, activity
+from simpleflow.cli.main import cli
+
+
+@activity.with_attributes(raises_on_failure=True)
+def leave() -> None:
+    sys.exit(0)
+
+
+class Echo(Workflow):
+    def run(self, x: Any, t: int = 30) -> Any:
+        return [x, t]
+
+
+class Leaves(Workflow):
+    def run(self) -> Any:
+        return self.submit(leave).result
+
+
+class Broken(Workflow):
+    def __init__(self, executor: Any) -> None:
+        super().__init__(executor)
+        raise KeyError("in __init__")
+
+
+world: list[int] = []
+
+
+class Changes(Workflow):
+    def run(self) -> int:
+        world.append(0)
+        return len(world)
+
+
+def function() -> None: ...
+
+
+def start(*arguments: str, local: bool = True) -> tuple[int, str, str]:
+    options = ["--local"] if local else []
+    result = CliRunner().invoke(cli, ["workflow.start", *options, *arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture(autouse=True)
+def authors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "authors", sys.modules[__name__])
+    monkeypatch.delenv("SWF_DOMAIN", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["authors.Nothing"], "unable to import 'authors.Nothing': authors has no Nothing."),
+        (["nosuchmodule.W"], "unable to import 'nosuchmodule.W': there is no module 'nosuchmodule' in "),
+        (["authors.function"], "authors.function is of type function; expected a class that inherits"),
+        (["authors.leave"], "authors.leave is an activity; expected a class that inherits"),
+        (["authors.Echo"], "Echo.run(x: Any, t: int = 30) -> Any: missing a required argument: 'x'."),
+        (["authors.Echo", "-i", '{"kwargs": {"x": 1, "z": 2}}'], "unexpected keyword argument 'z'"),
+        (["authors.Echo", "-i", "[1"], "--input is not JSON: Expecting ',' delimiter at line 1, column 3"),
+        (["authors.Echo", "-i", '["\\ud800"]'], "args[0] has a lone surrogate at index 0"),
+        (["authors.Echo", "-i", '["' + "x" * 40_000 + '"]'], "Message too long (40"),
+        (["authors.Echo", "-i", "[1]", "--tags", "a,b,c,d,e,f"], "--tags has 6 tags"),
+        (["authors.Echo", "-i", "[1]", "--input-file", "-"], "--input and --input-file exclude each other"),
+        (["authors.Echo", "-i", "[1]", "--middleware-pre-execution", "no.such"], "unable to import 'no.such'"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments: list[str], message: str) -> None:
+    status, out, err = start(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_an_input_file_that_is_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "input").write_bytes(b"[\xff]")
+    status, _, err = start("authors.Echo", "--input-file", str(tmp_path / "input"))
+    assert (status, err) == (2, f"Error: --input-file {tmp_path}/input is not UTF-8: invalid start byte at byte 1.\n")
+
+
+def test_without_local_there_is_nothing_yet() -> None:
+    assert start("authors.Echo", local=False) == (2, "", "Error: only local mode exists yet: add --local.\n")
+
+
+def test_sys_exit_in_an_activity_fails_the_workflow() -> None:
+    status, _, err = start("authors.Leaves")
+    assert status == 1
+    assert "SystemExit: the activity called sys.exit(0)" in err
+
+
+def test_an_error_outside_of_run_shows_the_frames_of_the_author_only() -> None:
+    status, _, err = start("authors.Broken")
+    assert status == 1
+    assert err.splitlines()[-1] == "KeyError: 'in __init__'"
+    assert __file__ in err
+    assert "simpleflow/replay" not in err
+
+
+def test_a_difference_of_the_replay_is_told_in_one_line() -> None:
+    status, out, err = start("authors.Changes")
+    assert (status, out) == (1, "")
+    assert err.startswith("Error: event 5 of the history records the result '1' of the workflow")
+    assert err.count("\n") == 1
