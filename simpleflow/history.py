@@ -255,7 +255,7 @@ def _enter(entry: Entry, state: str, event: Event, suffix: str = "", **more: Any
     entry.update({"state": state, **more, **when})
 
 
-def _task(kind: str, attributes: Attributes, state: str) -> Entry:
+def _task(kind: str, attributes: Attributes) -> Entry:
     """What every entry of an activity or child workflow begins with."""
     id_member, type_member = _TASKS[kind]
     return {
@@ -263,7 +263,6 @@ def _task(kind: str, attributes: Attributes, state: str) -> Entry:
         "id": attributes[id_member],
         "name": attributes[type_member]["name"],
         "version": attributes[type_member]["version"],
-        "state": state,
         "control": _value(attributes, "control"),
         "decision_task_completed_event_id": attributes["decisionTaskCompletedEventId"],
     }
@@ -315,7 +314,7 @@ def _refuse(view: _View, entries: dict[str, Entry], fresh: Entry) -> None:
 
 @_applies("ActivityTaskScheduled")
 def _activity_scheduled(view: _View, event: Event, attributes: Attributes) -> None:
-    fresh = _task("activity", attributes, "scheduled")
+    fresh = _task("activity", attributes)
     fresh["input"] = _value(attributes, "input")
     fresh["task_list"] = attributes["taskList"]["name"]
     _enter(fresh, "scheduled", event)
@@ -324,7 +323,7 @@ def _activity_scheduled(view: _View, event: Event, attributes: Attributes) -> No
 
 @_applies("ScheduleActivityTaskFailed")
 def _activity_refused(view: _View, event: Event, attributes: Attributes) -> None:
-    fresh = _task("activity", attributes, "schedule_failed")
+    fresh = _task("activity", attributes)
     _enter(fresh, "schedule_failed", event, cause=attributes["cause"])
     _refuse(view, view.activities, fresh)
 
@@ -346,7 +345,8 @@ def _activity_cancel_requested(view: _View, event: Event, attributes: Attributes
 
 @_applies("StartChildWorkflowExecutionInitiated")
 def _child_initiated(view: _View, event: Event, attributes: Attributes) -> None:
-    fresh = _task("child_workflow", attributes, "start_initiated") | {
+    fresh = _task("child_workflow", attributes) | {
+        "state": "start_initiated",
         "initiated_event_id": event["eventId"],
         "initiated_event_timestamp": _time(event),
         "raw_input": attributes.get("input"),
@@ -364,7 +364,7 @@ def _child_refused(view: _View, event: Event, attributes: Attributes) -> None:
     if begun is not None:
         _enter(begun[0], "start_failed", event, cause=attributes["cause"])
     else:
-        fresh = _task("child_workflow", attributes, "start_failed")
+        fresh = _task("child_workflow", attributes)
         _enter(fresh, "start_failed", event, cause=attributes["cause"])
         _refuse(view, view.child_workflows, fresh)
 

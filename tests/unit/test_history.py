@@ -194,6 +194,7 @@ def test_two_activities_in_sequence() -> None:
     assert [(task["id"], task["result"]) for task in history.tasks] == [("double-1", 2), ("double-2", 4)]
     assert [history.get_event_id(task) for task in history.tasks] == [5, 11]
     assert history.tasks[1] is history.activities["double-2"]
+    assert history.get_event_id(history.workflow) == 1
 
 
 def test_child_completed() -> None:
@@ -558,6 +559,9 @@ def test_schedule_failed_then_scheduled() -> None:
 def test_a_refusal_hides_no_running_activity() -> None:
     running = History(build(START + "ATS:d4 ScheduleActivityTaskFailed:d4", e6=ACTIVITY_REFUSED))
     assert running.activities["double-1"]["state"] == "scheduled"
+    text = START + "ATS:d4 ActivityTaskCancelRequested:d4 ScheduleActivityTaskFailed:d4"
+    stopping = History(build(text, e6={"activityId": "double-1"}, e7=ACTIVITY_REFUSED))
+    assert stopping.activities["double-1"]["state"] == "cancel_requested"
     ended = History(build(START + "ATS:d4 ActivityTaskFailed:s5 ScheduleActivityTaskFailed:d4", e7=ACTIVITY_REFUSED))
     assert ended.activities["double-1"]["state"] == "schedule_failed"
     assert ended.activities["double-1"]["retry"] == 0
@@ -586,9 +590,10 @@ def test_child_refused_after_it_was_initiated() -> None:
     history = History(build(START + "Child:d4 StartChildWorkflowExecutionFailed:i5:d4", e6=child))
     entry = history.child_workflows["child"]
     assert (entry["state"], entry["cause"], entry["initiated_event_id"]) == ("start_failed", "SOME_CAUSE", 5)
-    running = History(build(START + "Child:d4 ChildStarted:i5 StartChildWorkflowExecutionFailed:i0:d4", e7=child))
-    assert running.child_workflows["child"]["state"] == "started"
-    assert len(running.tasks) == 1
+    running = build(START + "Child:d4 ChildStarted:i5 StartChildWorkflowExecutionFailed:i0:d4", e7=child)
+    assert History(running).child_workflows["child"]["state"] == "started"
+    assert History([*running[:5], running[6]]).child_workflows["child"]["state"] == "start_initiated"
+    assert len(History(running).tasks) == 1
 
 
 def test_timers_that_were_refused() -> None:
