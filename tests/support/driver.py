@@ -23,6 +23,7 @@ from simpleflow.replay.work import Decisions, DecisionWork, RunKey
 from simpleflow.service import model
 from simpleflow.service.clock import VirtualClock
 from simpleflow.service.core import Service
+from simpleflow.service.deadlines import ACTIVITY
 from simpleflow.service.faults import Fault
 from simpleflow.service.limits import Limits as ServiceLimits
 from simpleflow.utils import full_object_name
@@ -31,6 +32,7 @@ from .schedules import First, Schedule
 
 DOMAIN = "test"
 _MONTH_MS = 30 * 86_400_000
+_SOON_MS = 60_000
 _REQUEST_SIZE = 1_000_000
 
 Event = dict[str, Any]
@@ -97,12 +99,27 @@ class Option:
     act: Callable[[], object]
 
 
+class Tape:
+    """Chance for side effects: one that is recorded and runs again gets another value."""
+
+    def __init__(self) -> None:
+        self._run_id = ""
+        self._recorded: set[str] = set()
+
+    def follow(self, task: DecisionTask) -> None:
+        markers = (attributes(e) for e in task.events if e["eventType"] == "MarkerRecorded")
+        details = (marker["details"] for marker in markers if marker["markerName"] == "simpleflow.side_effect")
+        self._run_id, self._recorded = task.key.run_id, {json.loads(text)["name"] for text in details}
+
+    def value(self, name: str) -> float:
+        return random.Random(f"{self._run_id} {name} {name in self._recorded}").random()
+
+
 class World:
     """One service, its deciders and its workers.
 
     ``work(task)`` says what becomes of an activity when a worker starts it. ``chaos`` adds lost responses, evictions,
-    decisions that take long and timers that overtake. ``tape`` is chance for side effects: the same for the live and
-    the fresh engine at one decision, another at each.
+    decisions that take long and timers that overtake.
     """
 
     def __init__(
@@ -116,7 +133,7 @@ class World:
         live: bool = True,
         chaos: bool = False,
         activities: Iterable[Any] = (),
-        tape: random.Random | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.clock = VirtualClock()
         self.lists: dict[tuple[str, str], None] = {}
@@ -129,7 +146,7 @@ class World:
         self.work = work or (lambda task: Completed(json.dumps(task.args)))
         self.schedule = schedule or First()
         self.compare, self.live, self.chaos = compare, live, chaos
-        self.tape = tape or random.Random(0)
+        self.tape = tape or Tape()
         self.runs: list[RunKey] = []
         self.tasks: list[DecisionTask] = []
         self.started: list[ActivityTask] = []
@@ -138,7 +155,6 @@ class World:
         self.answers: list[Decisions] = []
         self.trace: list[str] = []
         self.outside: list[Option] = []
-        self._decided = 0
         self.call("RegisterDomain", name=DOMAIN, workflowExecutionRetentionPeriodInDays="30")
         for workflow in workflows:
             for name in {workflow.name, full_object_name(workflow)}:
@@ -155,10 +171,12 @@ class World:
         self.lists[kind, name] = None
 
     def register(self, kind: str, name: str, version: str) -> None:
-        if kind == "activity":
-            self.call("RegisterActivityType", domain=DOMAIN, name=name, version=version)
-        else:
-            self.call("RegisterWorkflowType", domain=DOMAIN, name=name, version=version, defaultChildPolicy="TERMINATE")
+        """Register a type; that another decider may have done it does not matter."""
+        defaults = {"workflow": {"defaultChildPolicy": "TERMINATE"}, "activity": {}}[kind]
+        try:
+            self.call(f"Register{kind.title()}Type", domain=DOMAIN, name=name, version=version, **defaults)
+        except Fault as fault:
+            assert fault.code == "TypeAlreadyExistsFault", fault
 
     def start(self, workflow: type[Any], *args: Any, workflow_id: str = "root", **options: Any) -> RunKey:
         """Start an execution; ``input`` in ``options`` replaces the usual envelope."""
@@ -234,23 +252,18 @@ class World:
 
     def decide(self, task: DecisionTask) -> Decisions:
         """What the live engine decides; a fresh one must decide the same."""
-        self._decided += 1
+        self.tape.follow(task)
         if not self.live:
             self.engine.close()
         decisions = self._live_decision(task)
         if self.compare:
             fresh = self._new_engine()
-            self._rewind()
             again = fresh.decide(self._work(task))
             fresh.close()
             assert again == decisions, f"live and fresh differ at event {task.started}:\n{decisions}\n{again}"
         return decisions
 
-    def _rewind(self) -> None:
-        self.tape.seed(self._decided)
-
     def _live_decision(self, task: DecisionTask) -> Decisions:
-        self._rewind()
         if task.previous and self.engine.seen(task.key):
             try:
                 return self.engine.decide(self._work(task, first=task.previous))
@@ -382,7 +395,7 @@ class World:
             for key in self.runs:
                 if self.engine.seen(key):
                     options.append(Option(0.3, f"evict {key.workflow_id}", functools.partial(self.evict, key)))
-            if self._due_ms() < 60_000:
+            if self._time_may_pass():
                 options.append(Option(0.3, "time goes on", self.advance))
         return options
 
@@ -396,6 +409,14 @@ class World:
     def _ready(self, kind: str) -> list[str]:
         lists = self.service.snapshot().task_lists
         return [name.name for name, tasks in lists.items() if name.kind == kind and any(ready for _, ready in tasks)]
+
+    def _time_may_pass(self) -> bool:
+        """Whether something falls due soon that does not take its task from a worker who is about to answer."""
+        due = self.service.next_due()
+        if due is None or due - self.clock.now_ms() > _SOON_MS:
+            return False
+        ranks = {rank for (rank, _, _), at in self.service.snapshot().deadlines.items() if at == due}
+        return ACTIVITY not in ranks or all(isinstance(task.outcome, Silent) for task in self.started)
 
     def _due_ms(self) -> float:
         due = self.service.next_due()

@@ -9,7 +9,6 @@ replay that sees something else is found out. ``programs`` makes them, ``oracle`
 from __future__ import annotations
 
 import json
-import random
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -23,12 +22,12 @@ from simpleflow.futures import Future
 from simpleflow.task import ActivityTask, ChildWorkflowTask
 
 from .driver import ActivityTask as Started
-from .driver import Completed, Failed, Outcome, Silent
+from .driver import Completed, Failed, Outcome, Silent, Tape
 
 Json = Any
 
-#: Chance for side effects; given to the World, which rewinds it for the fresh engine.
-TAPE = random.Random(0)
+#: Chance for side effects; to be given to the World.
+TAPE = Tape()
 
 TIMEOUT = 5
 
@@ -132,11 +131,11 @@ class Interpreter(Workflow):
         self.values.append([self.slots[slot].cancel(), self.slots[slot].cancelled])
 
     def do_effect(self, name: str) -> None:
-        self.seen.append(self.side_effect(lambda: TAPE.random(), name))
+        self.seen.append(self.side_effect(lambda: TAPE.value(name), name))
 
     def do_bad_effect(self, name: str) -> None:
         def fail() -> None:
-            raise ValueError(str(TAPE.random()))
+            raise ValueError(str(TAPE.value(name)))
 
         try:
             self.side_effect(fail, name)

@@ -48,12 +48,24 @@ class Cause:
 
 @dataclass(frozen=True)
 class Value:
-    """The end of a task. ``causes`` are the failures of which one is raised by its result."""
+    """The end of a task. ``causes`` are the failures of which one is raised by its result; ``members`` of a container."""
 
     value: Json = None
     failed: bool = False
     causes: frozenset[Cause] = frozenset()
     cancelled: bool = False
+    members: tuple[Value, ...] = ()
+
+    def asked(self) -> list[frozenset[Cause]]:
+        """The failures that somebody who asks for this has asked for; one set for each way it may have gone."""
+        if self.members:
+            ways = [frozenset[Cause]()]
+            for member in self.members:
+                ways = [way | more for way in ways for more in member.asked()]
+                if len(ways) > 64:
+                    raise Unsupported
+            return ways
+        return [frozenset({cause}) for cause in self.causes] or [frozenset()]
 
 
 class Raised(Exception):
@@ -149,14 +161,16 @@ class _Run:
         self.failures |= {cause}
         return frozenset({cause})
 
-    def ask(self, causes: frozenset[Cause]) -> None:
-        """Raise one of them, if there are any."""
-        if causes:
-            self.note(causes)
-            raise Raised(causes)
+    def ask(self, *values: Value) -> None:
+        """Raise the failure of one of them, if there are any."""
+        failing = [value for value in values if value.causes]
+        if failing:
+            self.note(*failing)
+            raise Raised(frozenset().union(*(value.causes for value in failing)))
 
-    def note(self, causes: frozenset[Cause]) -> None:
-        self.asked = {asked | {cause} for asked in self.asked for cause in causes}
+    def note(self, *values: Value) -> None:
+        """One of these has been asked for."""
+        self.asked = {asked | way for asked in self.asked for value in values for way in value.asked()}
         if len(self.asked) > 64:
             raise Unsupported
 
@@ -170,17 +184,16 @@ class _Run:
 
     def do_result(self, slot: str) -> None:
         value = self.slots[slot]
-        self.ask(value.causes)
+        self.ask(value)
         self.values.append(value.value)
 
     def do_exception(self, slot: str) -> None:
         value = self.slots[slot]
-        if value.causes:
-            self.note(value.causes)
+        self.note(value)
         self.values.append(value.failed)
 
     def do_wait(self, *slots: str) -> None:
-        self.ask(frozenset().union(*(self.slots[slot].causes for slot in slots)))
+        self.ask(*(self.slots[slot] for slot in slots))
         self.values.append([self.slots[slot].value for slot in slots])
 
     def do_completed(self, *slots: str) -> None:
@@ -292,7 +305,7 @@ class _Run:
         results = []
         for slot in task["uses"]:
             value = self.slots[slot]
-            self.ask(value.causes)
+            self.ask(value)
             results.append(value.value)
         plus = [*results, *(value.value for value in extra)]
         return self.task(_with_argument(task["task"], plus), inner)
@@ -360,9 +373,9 @@ class _Run:
 def _together(members: list[Value], bubbles: bool) -> Value:
     causes: frozenset[Cause] = frozenset().union(*(member.causes for member in members))
     if any(member.cancelled for member in members):
-        return Value(cancelled=True, causes=causes)
+        return Value(cancelled=True, causes=causes, members=tuple(members))
     failed = bubbles and any(member.failed for member in members)
-    return Value([member.value for member in members], failed, causes)
+    return Value([member.value for member in members], failed, causes, members=tuple(members))
 
 
 def _outcome(label: str, args: list[Json], kwargs: Json) -> Json:
