@@ -1,0 +1,305 @@
+"""A decider over the service core: what it answers, and what it does when something goes wrong."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any, ClassVar
+
+import pytest
+from support.swf_in_process import InProcessClient
+
+from simpleflow import Workflow, activity, futures
+from simpleflow.payloads import codec
+from simpleflow.replay.engine import Engine
+from simpleflow.swf.decider import AFFINITY_SECONDS, SHUN_SECONDS, Decider, missing_types
+from simpleflow.swf.errors import Refused, Unreachable
+from simpleflow.swf.find import Workflows
+from simpleflow.swf.types import register_domain, register_type
+from simpleflow.swf.watchdog import Watchdog
+from simpleflow.swf.work import poll_decision, whole_history
+
+
+@activity.with_attributes(task_list="work")
+def triple(x: int) -> int:
+    return x * 3
+
+
+class Triples(Workflow):
+    name = "triples"
+    version = "1"
+    task_list = "decide"
+    told: ClassVar[list[str]] = []
+
+    def run(self, x: int) -> int:
+        return self.submit(triple, self.submit(triple, x)).result
+
+    def on_completed(self, history: Any) -> None:
+        self.told.append(history.events[-1]["eventType"])
+
+
+class Forever(Workflow):
+    name = "forever"
+    version = "1"
+    task_list = "decide"
+
+    def run(self) -> None:
+        while True:
+            pass
+
+
+class World:
+    """One domain, one decider, and whatever is needed to move an execution on."""
+
+    def __init__(self, *workflows: type[Workflow], clock: Any = lambda: 0.0, patience: float = 60) -> None:
+        self.client = InProcessClient()
+        self.workflows = Workflows(workflows)
+        register_domain(self.client, "d")
+        for missing in missing_types(workflows):
+            register_type(self.client, "d", missing)
+        self.decider = self.new_decider(clock=clock, patience=patience)
+
+    def new_decider(self, clock: Any = lambda: 0.0, patience: float = 60) -> Decider:
+        return Decider(
+            lambda: self.client,
+            "d",
+            "decide",
+            Engine(self.workflows.find),
+            self.workflows,
+            watchdog=Watchdog(patience),
+            clock=clock,
+        )
+
+    def start(self, workflow: type[Workflow], *args: Any, class_name: str | None = None) -> None:
+        envelope: dict[str, Any] = {"args": args, "kwargs": {}}
+        if class_name:
+            envelope["__extra"] = {"class": class_name}
+        self.client.call(
+            "StartWorkflowExecution",
+            {
+                "domain": "d",
+                "workflowId": "w",
+                "workflowType": {"name": workflow.name, "version": "1"},
+                "taskList": {"name": "decide"},
+                "input": codec.encode(envelope),
+            },
+        )
+
+    @property
+    def own_list(self) -> str:
+        own = self.decider._own_list
+        assert own is not None
+        return own
+
+    def decide(self, decider: Decider | None = None, task_list: str | None = None) -> bool:
+        """One decision task, from the own list first; whether there was one."""
+        decider = decider or self.decider
+        for name in [task_list] if task_list else [self.own_list, "decide"]:
+            work = poll_decision(self.client, "d", name, "me", since_last=name != "decide")
+            if work is not None:
+                decider.handle(self.client, work)
+                return True
+        return False
+
+    def act(self) -> bool:
+        task = self.client.call("PollForActivityTask", {"domain": "d", "taskList": {"name": "work"}})
+        if not task.get("taskToken"):
+            return False
+        result = codec.encode(triple(*codec.decode(task["input"])["args"]))
+        self.client.call("RespondActivityTaskCompleted", {"taskToken": task["taskToken"], "result": result})
+        return True
+
+    def finish(self) -> dict[str, Any]:
+        while self.decide() or self.act():
+            pass
+        return self.events()[-1]
+
+    def events(self) -> list[dict[str, Any]]:
+        info = (
+            self.client.call("ListOpenWorkflowExecutions", {"domain": "d", "startTimeFilter": {"oldestDate": 0}})[
+                "executionInfos"
+            ]
+            or self.client.call("ListClosedWorkflowExecutions", {"domain": "d", "startTimeFilter": {"oldestDate": 0}})[
+                "executionInfos"
+            ]
+        )
+        run = info[0]["execution"]["runId"]
+        request = {"domain": "d", "execution": {"workflowId": "w", "runId": run}}
+        return list(self.client.pages("GetWorkflowExecutionHistory", "events", request))
+
+    def describe(self) -> dict[str, Any]:
+        run = self.client.call("ListOpenWorkflowExecutions", {"domain": "d", "startTimeFilter": {"oldestDate": 0}})
+        execution = run["executionInfos"][0]["execution"]
+        return self.client.call("DescribeWorkflowExecution", {"domain": "d", "execution": execution})
+
+
+def test_an_execution_is_decided_to_its_end_and_its_types_are_registered() -> None:
+    Triples.told.clear()
+    world = World(Triples)
+    world.start(Triples, 2)
+    end = world.finish()
+    assert end["workflowExecutionCompletedEventAttributes"]["result"] == "18"
+    assert [r["name"] for r in world.client.requests("RegisterActivityType")] == [triple.name]
+    assert Triples.told == ["WorkflowExecutionCompleted"]
+
+
+def test_the_next_task_is_asked_for_on_the_own_list_and_carries_new_events_only() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    assert world.decide()
+    answer = world.client.requests("RespondDecisionTaskCompleted")[0]
+    assert answer["taskList"] == {"name": world.own_list}
+    assert answer["taskListScheduleToStartTimeout"] == str(AFFINITY_SECONDS)
+    # the type was unknown: the decision that failed for it comes back at once, on the own list
+    work = poll_decision(world.client, "d", world.own_list, "me", since_last=True)
+    assert work is not None
+    assert work.events[0]["eventId"] == 3
+    world.decider.handle(world.client, work)
+    assert world.finish()["eventType"] == "WorkflowExecutionCompleted"
+
+
+def test_a_process_that_does_not_have_the_run_reads_the_whole_history() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    world.decide()
+    orphaned, world.decider = world.own_list, world.new_decider()
+    assert world.decide(task_list=orphaned)
+    assert world.client.requests("GetWorkflowExecutionHistory")
+    assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
+
+
+def test_a_refused_answer_drops_the_run_and_it_is_built_again() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    world.decide()
+    world.client.fail_next["RespondDecisionTaskCompleted"] = [
+        Refused("RespondDecisionTaskCompleted", "UnknownResourceFault", "Unknown decision task", 400)
+    ]
+    work = poll_decision(world.client, "d", world.own_list, "me", since_last=True)
+    assert work is not None
+    world.decider.handle(world.client, work)
+    assert world.decider._engine.seen(work.key) == 0
+    world.decider.handle(world.client, work)  # the same task once more, as after a timeout
+    assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
+
+
+def test_decisions_that_swf_finds_invalid_fail_the_execution_with_its_text() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    world.client.fail_next["RespondDecisionTaskCompleted"] = [
+        Refused("RespondDecisionTaskCompleted", "ValidationException", "1 validation error detected", 400)
+    ]
+    world.decide()
+    failed = world.events()[-1]["workflowExecutionFailedEventAttributes"]
+    assert failed["reason"] == "decisions refused: 1 validation error detected"
+
+
+def test_a_network_that_fails_while_answering_loses_nothing() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    world.client.fail_next["RespondDecisionTaskCompleted"] = [Unreachable("no route")]
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    world.decider.handle(world.client, work)
+    world.decider.handle(world.client, work)
+    assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
+
+
+def test_code_that_does_not_fit_the_history_waits_for_a_roll_back() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    world.decide()
+
+    class Changed(Triples):
+        def run(self, x: int) -> int:
+            return self.submit(triple, x + 1).result
+
+    world.workflows._given["triples"] = Changed
+    newer = world.new_decider()
+    while not world.act():
+        world.decide()
+    world.decide(newer, world.own_list)
+    context = json.loads(world.describe()["latestExecutionContext"])
+    assert context["error"] == "nondeterminism"
+    assert world.events()[-1]["timerStartedEventAttributes"]["startToFireTimeout"] == "60"
+    assert world.client.requests("RespondDecisionTaskCompleted")[-1]["taskList"] == {"name": "decide"}
+
+    world.workflows._given["triples"] = Triples
+    world.client.clock = itertools.count(1_000_000 + 61_000)  # the wake-up timer is over
+    assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
+
+
+def test_on_nondeterminism_fail_fails_the_execution() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    while not world.act():
+        world.decide()
+
+    class Changed(Triples):
+        on_nondeterminism = "fail"
+
+        def run(self, x: int) -> int:
+            return self.submit(triple, x + 1).result
+
+    world.workflows._given["triples"] = Changed
+    world.decide(world.new_decider(), world.own_list)
+    assert world.events()[-1]["workflowExecutionFailedEventAttributes"]["reason"].startswith("nondeterminism: event ")
+
+
+def test_a_workflow_that_is_not_there_fails_with_its_name() -> None:
+    world = World(Triples)
+    world.start(Triples, 2, class_name="nowhere.at.All")
+    world.decide()
+    assert "nowhere.at.All" in world.events()[-1]["workflowExecutionFailedEventAttributes"]["reason"]
+
+
+def test_code_that_holds_the_thread_is_interrupted_and_left_alone_for_a_while() -> None:
+    now = [0.0]
+    world = World(Forever, clock=lambda: now[0], patience=0.05)
+    world.start(Forever)
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    world.decider.handle(world.client, work)
+    assert not world.client.requests("RespondDecisionTaskCompleted")
+    assert world.decider._shunned == {work.key: SHUN_SECONDS}
+
+
+@pytest.mark.parametrize("leaving", [True, False])
+def test_a_decider_that_leaves_sends_the_run_back_to_its_own_list(leaving: bool) -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    world.decider.handle(world.client, work, leaving=leaving)
+    answer = world.client.requests("RespondDecisionTaskCompleted")[0]
+    assert ("taskListScheduleToStartTimeout" in answer) is not leaving
+    assert answer["taskList"] == {"name": "decide" if leaving else world.own_list}
+
+
+def test_what_waits_on_the_own_list_is_answered_before_the_end() -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    world.decide()
+    world.decider._drain(world.client)
+    count = {"domain": "d", "taskList": {"name": world.own_list}}
+    assert world.client.call("CountPendingDecisionTasks", count)["count"] == 0
+
+
+class Waits(Workflow):
+    name = "waits"
+    version = "1"
+    task_list = "decide"
+
+    def run(self) -> Any:
+        futures.wait(self.submit(self.wait_signal("go")))
+        return "gone"
+
+
+def test_the_history_of_a_run_can_be_read_up_to_an_event() -> None:
+    world = World(Waits)
+    world.start(Waits)
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    world.decider.handle(world.client, work)
+    assert [e["eventId"] for e in whole_history(world.client, work.key, 2)] == [1, 2]
+    assert json.loads(world.describe()["latestExecutionContext"]) == {"waiting_signals": ["go"]}
