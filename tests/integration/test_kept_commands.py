@@ -113,7 +113,7 @@ def test_local_mode_takes_a_domain_and_needs_none() -> None:
 
 def test_more_than_five_tags_are_refused() -> None:
     result = CliRunner().invoke(cli, ["workflow.start", "--local", "--tags", "a,b,c,d,e,f", "kept_commands.Told"])
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert "--tags has 6 tags; an execution has 5 at most" in result.stderr
 
 
