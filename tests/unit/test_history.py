@@ -483,6 +483,12 @@ def test_how_an_execution_closes(kind: str, attributes: dict[str, Any], state: s
     assert "retry" not in workflow
 
 
+def test_why_an_execution_was_terminated() -> None:
+    why = {"reason": "stop", "details": "now", "cause": "OPERATOR_INITIATED"}
+    workflow = History(build(START + "WorkflowExecutionTerminated", e5={**why, "childPolicy": "ABANDON"})).workflow
+    assert {member: workflow[member] for member in why} == why
+
+
 def test_a_child_knows_its_parent() -> None:
     parent = {"parentWorkflowExecution": {"workflowId": "p", "runId": "r"}, "continuedExecutionRunId": "before"}
     workflow = History(build("WES", e1=parent)).workflow
