@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from . import registry, settings
 
@@ -27,6 +27,40 @@ PRIORITY_NOT_SET: Any = _PriorityNotSet()
 
 #: The context of the activity task that this thread executes: a dict of the keys that ``Activity.context`` names.
 current_context: ContextVar[dict[str, Any] | None] = ContextVar("simpleflow_activity_context", default=None)
+
+
+class Link(Protocol):
+    """The way from the code of an activity to whoever executes it."""
+
+    def heartbeat(self, details: Any) -> None: ...
+
+    def is_cancelled(self) -> bool: ...
+
+
+#: The link of the activity task that this thread executes.
+current_link: ContextVar[Link | None] = ContextVar("simpleflow_activity_link", default=None)
+
+
+def heartbeat(details: Any = None) -> None:
+    """Tell SWF that the activity whose code calls this is alive, and how far it is: the text or JSON of ``details``.
+
+    The details of the last heartbeat are in the timeout event of a task that ends without another word. Heartbeats of
+    one task leave once a second at most. Outside a worker nothing happens. Raises JumboTooLargeError for details of
+    more than 2,048 characters, EncodeError for what has no JSON form.
+    """
+    link = current_link.get()
+    if link is not None:
+        link.heartbeat(details)
+
+
+def is_cancelled() -> bool:
+    """Whether the activity whose code calls this should end: its cancellation is requested, or SWF has given it up.
+
+    Code that goes on is ended with its process ACTIVITY_SIGTERM_WAIT_SEC seconds later. To acknowledge with details,
+    raise ``exceptions.TaskCanceled(details)``. Outside a worker the answer is False.
+    """
+    link = current_link.get()
+    return link is not None and link.is_cancelled()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import difflib
 import importlib
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,19 @@ def find_workflow(path: str) -> type[Workflow]:
     return found
 
 
-def find_activity(name: str) -> Activity:
+def find_activity(name: str, modules: Sequence[str] = ()) -> Activity:
     """The activity of a type name: one that has been defined, else what is imported under this name.
 
-    Raises NotFound. A name comes from a history, so it leads to activities only, never to another callable.
+    If ``modules`` are given, only they and what is in them may be imported. Raises NotFound. A name comes from a
+    history, so it leads to activities only, never to another callable.
     """
     found = registry[None].get(name)
     if found is None:
+        if modules and not any(name.startswith(f"{module}.") for module in modules):
+            raise NotFound(
+                f"{name} may not be imported here; this worker serves {', '.join(modules)}. "
+                "Start it with --module for others too."
+            )
         found = load(name)
         # a plain function may have become an activity elsewhere in its module
         found = registry[None].get(name, found)

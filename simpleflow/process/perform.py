@@ -84,10 +84,15 @@ def _middleware(path: str) -> Callable[..., Any]:
 _NO_MIDDLEWARES = Middlewares()
 
 
-def perform(call: ActivityCallData, middlewares: Middlewares = _NO_MIDDLEWARES) -> Completed | Failed:
-    """Execute an activity. Whatever goes wrong in it is an outcome; only KeyboardInterrupt is raised."""
+def perform(
+    call: ActivityCallData, middlewares: Middlewares = _NO_MIDDLEWARES, modules: Sequence[str] = ()
+) -> Completed | Failed:
+    """Execute an activity. Whatever goes wrong in it is an outcome; only KeyboardInterrupt is raised.
+
+    ``modules`` limits what may be imported, as in ``find_activity``.
+    """
     try:
-        activity = find_activity(call.name)
+        activity = find_activity(call.name, modules)
         context = call.context()
         args, kwargs = _arguments(context["input"])
         token = current_context.set(context)
