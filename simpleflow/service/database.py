@@ -141,8 +141,8 @@ def _lock(path: Path) -> int:
 
 def _prepare(connection: sqlite3.Connection, path: Path, synchronous: str) -> None:
     version = _refuse_strangers(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     if version == 0:
         schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
