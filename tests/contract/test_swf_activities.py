@@ -224,6 +224,13 @@ def test_a_taken_activity_no_longer_waits_for_its_start(kit: Kit) -> None:
     assert kit.types(run_id)[-1] == "ATSt"
 
 
+def test_a_taken_activity_may_take_for_ever(kit: Kit) -> None:
+    run_id = begin(kit, schedule("a", scheduleToStartTimeout="10", startToCloseTimeout="NONE"))
+    kit.work()
+    kit.advance(86_000)
+    assert kit.types(run_id)[-1] == "ATSt"
+
+
 def test_of_two_timeouts_at_one_instant_start_to_close_is_told(kit: Kit) -> None:
     run_id = begin(kit, schedule("a", scheduleToCloseTimeout="10", startToCloseTimeout="10", heartbeatTimeout="10"))
     kit.work()

@@ -76,6 +76,21 @@ def test_leftovers_are_swept() -> None:
     assert len(deadlines._heap) <= 2 * 100 + 64
 
 
+def test_sweeping_does_not_change_the_order() -> None:
+    deadlines: Deadlines[str] = Deadlines()
+    for ref in range(300):
+        deadlines.set(TIMER, 1, ref, 1000 - ref, "a")
+    for ref in range(300, 1300):
+        deadlines.set(TIMER, 1, ref, 5, "a")
+        deadlines.drop(TIMER, 1, ref)
+        if ref % 100 == 0:
+            deadlines.set(TIMER, 1, ref, 2000 - ref, "a")
+    order = drained(deadlines, 10_000)
+    assert len(order) == 310
+    dues = [1000 - ref if ref < 300 else 2000 - ref for _, _, ref in order]
+    assert dues == sorted(dues)
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), st.integers(0, 20)))), st.integers(0, 20))
 def test_deadlines_are_like_a_sorted_dict(steps: list[tuple[int, int | None]], now_ms: int) -> None:
     deadlines: Deadlines[str] = Deadlines()
@@ -155,6 +170,20 @@ def test_a_list_does_not_keep_what_has_left() -> None:
         tasks.drop((1, ref))
     assert len(tasks._queues[LIST].heap) <= 2 + 64
     assert taken(tasks) == [0]
+
+
+def test_tasks_keep_their_order_when_leftovers_are_swept() -> None:
+    tasks, _ = lists()
+    for ref in range(100):
+        add(tasks, ref, priority=ref % 7, scheduled_ms=100 - ref)
+    add(tasks, 100, priority=99, ready=False)
+    for ref in range(1000, 2000):
+        add(tasks, ref, priority=50)
+        tasks.drop((1, ref))
+    add(tasks, 2000, priority=-1)
+    expected = sorted(range(100), key=lambda ref: (-(ref % 7), 100 - ref))
+    assert taken(tasks) == [*expected, 2000]
+    assert tasks.count(LIST) == 1
 
 
 # -- shelves -----------------------------------------------------------------------------------------
