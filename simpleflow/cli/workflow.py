@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import click
 
-from ..exceptions import DecisionAbandoned, NondeterminismError
+from ..exceptions import DecisionAbandoned, InvalidTask, NondeterminismError
 from ..local.clock import RealTimeClock
 from ..local.outcome import COMPLETED, LocalRun
 from ..local.run import WrongArguments, execute
@@ -21,8 +21,6 @@ from .inputs import parse_input
 from .output import Refusal, watched_stdout, write_last_line
 
 logger = logging.getLogger(__name__)
-
-_MOST_TAGS = 5
 
 
 @click.command("workflow.start")
@@ -76,7 +74,7 @@ def start(
         middlewares = Middlewares.load(middleware_pre_execution, middleware_post_execution)
     except NotFound as error:
         raise Refusal(str(error)) from None
-    (args, kwargs), tag_list = _input(input, input_file), _tags(tags)
+    args, kwargs = _input(input, input_file)
     ended = _run_here(
         lambda: execute(
             workflow_class,
@@ -89,7 +87,7 @@ def start(
             task_list=task_list,
             execution_timeout=_text(execution_timeout),
             decision_tasks_timeout=_text(decision_tasks_timeout),
-            tags=tag_list,
+            tags=_tags(tags),
         )
     )
     if ended.status != COMPLETED:
@@ -101,7 +99,7 @@ def _run_here(run: Callable[[], LocalRun]) -> LocalRun:
     """Run, and tell what the author did wrong without our own frames."""
     try:
         return run()
-    except (WrongArguments, EncodeError, JumboTooLargeError) as error:
+    except (WrongArguments, EncodeError, InvalidTask, JumboTooLargeError) as error:
         raise Refusal(str(error)) from None
     except (NondeterminismError, DecisionAbandoned) as error:
         raise click.ClickException(str(error)) from None
@@ -126,7 +124,4 @@ def _text(number: int | None) -> str | None:
 
 
 def _tags(text: str | None) -> list[str]:
-    tags = [tag.strip() for tag in (text or "").split(",") if tag.strip()]
-    if len(tags) > _MOST_TAGS:
-        raise Refusal(f"--tags has {len(tags)} tags; an execution has {_MOST_TAGS} at most.")
-    return tags
+    return [tag.strip() for tag in (text or "").split(",") if tag.strip()]

@@ -9,11 +9,12 @@ due next; when nothing is due that somebody asked for, the run is over.
 from __future__ import annotations
 
 import logging
-import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..process.perform import ActivityCallData, Completed, Middlewares, perform
+from ..replay import names
 from ..replay.audit import audit
 from ..replay.engine import Engine
 from ..replay.limits import Limits
@@ -24,7 +25,6 @@ from ..service.core import Service
 from ..service.events import Event
 from ..service.journal import Run
 from ..service.limits import Limits as ServiceLimits
-from ..service.runs import Entropy
 from ..utils import full_object_name
 from ..workflow import Workflow
 from .blocked import describe_wait
@@ -64,7 +64,7 @@ class Start:
     task_list: str = "default"
     execution_timeout: str | None = None
     decision_tasks_timeout: str | None = None
-    tags: tuple[str, ...] = ()
+    tags: Sequence[str] = ()
 
 
 class Driver:
@@ -76,13 +76,12 @@ class Driver:
         middlewares: Middlewares | None = None,
         check_replay: bool = False,
         clock: VirtualClock | None = None,
-        entropy: Entropy = secrets.token_bytes,
     ) -> None:
         self._middlewares = middlewares or Middlewares()
         self._checks = check_replay
         self._clock = clock or virtual_clock()
         self._watch = Watch()
-        self._service = Service(_UNLIMITED, journal=self._watch, entropy=entropy, on_task_available=self._watch.ready)
+        self._service = Service(_UNLIMITED, journal=self._watch, on_task_available=self._watch.ready)
         self._limits = Limits(
             open_activities=None, open_timers=None, open_children=None, history_warnings=_HISTORY_WARNINGS
         )
@@ -96,29 +95,28 @@ class Driver:
         self._history: list[Event] = []
         self._call("RegisterDomain", name=DOMAIN, workflowExecutionRetentionPeriodInDays="NONE")
 
-    def start(self, start: Start) -> str:
-        """Start the execution; its run id."""
+    def start(self, start: Start) -> None:
+        """Start the execution. Raises InvalidTask for what Amazon SWF would refuse."""
         workflow_class = start.workflow_class
-        name = workflow_class.name or full_object_name(workflow_class)
+        name = names.checked("workflow name", workflow_class.name or full_object_name(workflow_class))
         version = str(workflow_class.version or "default")
         self._classes[name] = workflow_class
         self._know("workflow", name, version)
         answer = self._call(
             "StartWorkflowExecution",
             domain=DOMAIN,
-            workflowId=start.workflow_id,
+            workflowId=names.checked("workflow id", start.workflow_id),
             workflowType={"name": name, "version": version},
             input=start.input,
-            taskList={"name": start.task_list},
+            taskList={"name": names.checked("task list", start.task_list)},
             executionStartToCloseTimeout=start.execution_timeout or "NONE",
             taskStartToCloseTimeout=start.decision_tasks_timeout or "NONE",
             childPolicy=workflow_class.child_policy or "TERMINATE",
-            tagList=list(start.tags),
+            tagList=names.checked_tags(start.tags),
         )
         self._workflow_id, self._root = start.workflow_id, str(answer["runId"])
         if start.execution_timeout is not None:
             self._timed.add(self._root)
-        return self._root
 
     def signal(self, workflow_id: str, name: str, input: str) -> None:
         """Signal an execution from outside."""
@@ -295,9 +293,11 @@ class Driver:
 
     def _wait_of(self, run: Run) -> str:
         live = self._live(_key(run))
-        if live is None:
-            return "waits"
-        return describe_wait(live, lambda run_id: self._live(_key(self._watch.open[run_id])))
+        return describe_wait(live, self._live_child) if live is not None else "waits"
+
+    def _live_child(self, run_id: str) -> LiveRun | None:
+        run = self._watch.open.get(run_id)
+        return self._live(_key(run)) if run is not None else None
 
     def _call(self, operation: str, /, **request: Any) -> dict[str, Any]:
         return self._service.call(operation, request, self._clock.now_ms())

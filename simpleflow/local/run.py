@@ -46,7 +46,8 @@ def execute(
     ``check_replay`` takes each decision twice, the second time from scratch. ``signals`` are names and inputs that it
     receives at its start. Timeouts are in seconds; those not given are the class's, or none.
 
-    Raises WrongArguments, EncodeError (an argument has no JSON form), NondeterminismError, DecisionAbandoned.
+    Raises WrongArguments, EncodeError (an argument has no JSON form), JumboTooLargeError, InvalidTask (Amazon SWF would
+    refuse a name or the tags), NondeterminismError, DecisionAbandoned.
     """
     kwargs = dict(kwargs or {})
     check_arguments(workflow_class, args, kwargs)
@@ -58,7 +59,7 @@ def execute(
         task_list=task_list or workflow_class.task_list or settings.WORKFLOW_DEFAULT_TASK_LIST,
         execution_timeout=execution_timeout or _seconds(workflow_class, "execution_timeout"),
         decision_tasks_timeout=decision_tasks_timeout or _seconds(workflow_class, "decision_tasks_timeout"),
-        tags=tuple(tags or _tags(workflow_class, args, kwargs)),
+        tags=tags or _tags(workflow_class, args, kwargs),
     )
     driver.start(start)
     for name, value in signals:
