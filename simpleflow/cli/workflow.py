@@ -22,6 +22,8 @@ from .output import Refusal, watched_stdout, write_last_line
 
 logger = logging.getLogger(__name__)
 
+_MOST_TAGS = 5
+
 
 @click.command("workflow.start")
 @click.argument("workflow")
@@ -74,7 +76,7 @@ def start(
         middlewares = Middlewares.load(middleware_pre_execution, middleware_post_execution)
     except NotFound as error:
         raise Refusal(str(error)) from None
-    args, kwargs = _input(input, input_file)
+    (args, kwargs), tag_list = _input(input, input_file), _tags(tags)
     ended = _run_here(
         lambda: execute(
             workflow_class,
@@ -87,7 +89,7 @@ def start(
             task_list=task_list,
             execution_timeout=_text(execution_timeout),
             decision_tasks_timeout=_text(decision_tasks_timeout),
-            tags=_tags(tags),
+            tags=tag_list,
         )
     )
     if ended.status != COMPLETED:
@@ -124,4 +126,7 @@ def _text(number: int | None) -> str | None:
 
 
 def _tags(text: str | None) -> list[str]:
-    return [tag.strip() for tag in (text or "").split(",") if tag.strip()]
+    tags = [tag.strip() for tag in (text or "").split(",") if tag.strip()]
+    if len(tags) > _MOST_TAGS:
+        raise Refusal(f"--tags has {len(tags)} tags; an execution has {_MOST_TAGS} at most.")
+    return tags

@@ -68,7 +68,7 @@ def authors(monkeypatch: pytest.MonkeyPatch) -> None:
         (["authors.Echo", "-i", "[1"], "--input is not JSON: Expecting ',' delimiter at line 1, column 3"),
         (["authors.Echo", "-i", '["\\ud800"]'], "args[0] has a lone surrogate at index 0"),
         (["authors.Echo", "-i", '["' + "x" * 40_000 + '"]'], "Message too long (40"),
-        (["authors.Echo", "-i", "[1]", "--tags", "a,b,c,d,e,f"], "SWF takes up to 5 texts of up to 256 characters."),
+        (["authors.Echo", "-i", "[1]", "--tags", "a,b,c,d,e,f"], "--tags has 6 tags; an execution has 5 at most."),
         (["authors.Echo", "-i", "[1]", "--workflow-id", "a:b"], "workflow id 'a:b' has a character that SWF refuses"),
         (["authors.Echo", "-i", "[1]", "--task-list", "a/b"], "task list 'a/b' has a character that SWF refuses"),
         (["authors.Echo", "-i", "[1]", "--input-file", "-"], "--input and --input-file exclude each other"),
