@@ -48,7 +48,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Value:
-    """The end of a task. ``causes`` are the failures of which one is raised by its result; ``members`` of a container."""
+    """The end of a task. ``causes``: its result raises one of them. ``members``: of a container."""
 
     value: Json = None
     failed: bool = False
