@@ -63,6 +63,10 @@ def is_cancelled() -> bool:
     return link is not None and link.is_cancelled()
 
 
+#: A year: no execution lives longer.
+_LONGEST_WAIT = 31_536_000.0
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """How often and when a failed task is tried again.
@@ -80,10 +84,12 @@ class RetryPolicy:
     except_on: tuple[type[BaseException] | str, ...] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.except_on, str | type):
+            object.__setattr__(self, "except_on", (self.except_on,))
         if self.attempts < 1:
             raise ValueError(f"attempts is {self.attempts}; it counts the first one too, so it is at least 1.")
-        for name in ("interval", "backoff", "jitter"):
-            if getattr(self, name) < 0:
+        for name in ("interval", "backoff", "jitter", "maximum"):
+            if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it cannot be negative.")
 
     @classmethod
@@ -93,10 +99,12 @@ class RetryPolicy:
 
     def delay(self, attempt: int, chance: float) -> float:
         """Seconds to wait after attempt number ``attempt`` (from 1); ``chance`` in [0, 1) places the jitter."""
-        wait = self.interval * self.backoff ** (attempt - 1) if self.interval else 0.0
-        if self.maximum is not None:
-            wait = min(wait, self.maximum)
-        return wait * (1 + self.jitter * chance)
+        try:
+            wait = self.interval * self.backoff ** (attempt - 1) if self.interval else 0.0
+        except OverflowError:
+            wait = _LONGEST_WAIT
+        longest = _LONGEST_WAIT if self.maximum is None else self.maximum
+        return min(min(wait, longest) * (1 + self.jitter * chance), _LONGEST_WAIT)
 
     def excludes(self, error_types: set[str]) -> bool:
         """Whether one of these type names (bare or with module) must not be tried again."""
@@ -179,13 +187,14 @@ class Activity:
                     f"{option!r} is not an option of an activity; options are {', '.join(sorted(_OPTIONS))}."
                 )
             setattr(changed, attribute, value)
+        RetryPolicy.of(changed.retry)  # complains about a bad one
         return changed
 
     def propagate_attribute(self, attr: str, val: Any) -> Activity:
         """Kept for old code: ``options``, a changed copy."""
         return self.options(**{attr: val})
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.callable(*args, **kwargs)
 
     def __repr__(self) -> str:

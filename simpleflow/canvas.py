@@ -232,10 +232,15 @@ class FuncFuture(Mirror):
 
     def start(self, *extra: Any) -> None:
         def produce() -> None:
+            if self.done:  # cancelled before its turn
+                return
             try:
                 product = self._group.produce(self._executor, self._scope, self._raises, extra)
             except Exception as error:  # whatever the author's function raises is raised where the result is asked for
-                self._executor.fail_future(self, error)
+                if not self.done:
+                    self._executor.fail_future(self, error)
+                return
+            if self.done:  # cancelled while the function waited
                 return
             if product is None:
                 self.follow(_finished(self._executor))
@@ -264,7 +269,7 @@ class _Container(SubmittableContainer):
 
     def append(self, submittable: Any, /, *args: Any, **kwargs: Any) -> None:
         """Add an activity or Workflow class with its arguments, a task, a container, or a tuple ``(thing, *args)``."""
-        if isinstance(submittable, tuple):
+        if isinstance(submittable, tuple) and submittable:
             submittable, *given = submittable
             args = (*given, *args)
         self.activities.append(as_member(submittable, *args, **kwargs))
@@ -298,8 +303,8 @@ class Group(_Container):
         bubbles_exception_on_failure: bool = True,
         future_class: type[GroupFuture] | None = None,
     ) -> None:
-        if max_parallel is not None and max_parallel < 1:
-            raise ValueError(f"max_parallel is {max_parallel}; it must be at least 1, or None for no limit.")
+        if max_parallel is not None and (not isinstance(max_parallel, int) or max_parallel < 1):
+            raise ValueError(f"max_parallel is {max_parallel!r}; it is a number from 1 up, or None for no limit.")
         self.max_parallel = max_parallel
         self.raises_on_failure = raises_on_failure
         self.bubbles_exception_on_failure = bubbles_exception_on_failure

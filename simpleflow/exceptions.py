@@ -174,6 +174,10 @@ class DuplicateTaskId(Exception):
             "Let get_task_id, get_workflow_id or the arguments tell them apart."
         )
         self.task_id = task_id
+        self._told = (task_id, first, second)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._told
 
 
 class NondeterminismError(Exception):
@@ -194,6 +198,9 @@ class NondeterminismError(Exception):
         self.event_id = event_id
         self.recorded = recorded
         self.submitted = submitted
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.event_id, self.recorded, self.submitted)
 
 
 class InvalidTask(ValueError):

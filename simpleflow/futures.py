@@ -224,6 +224,7 @@ class Future(Generic[T]):
         raise failure.exception.with_traceback(None)
 
     def _finish(self, state: str) -> None:
+        assert not self.done, f"{self!r} has ended already"
         self._state = state
         self._notify()
         self._callbacks = None
@@ -361,10 +362,12 @@ def wait(*fs: Future[Any], return_when: str | None = None, timeout: float | None
 
     ``wait(*fs)`` gives the list of their results, and raises as soon as one fails whose ``raises_on_failure`` is true.
     With ``return_when`` (FIRST_COMPLETED, FIRST_EXCEPTION or ALL_COMPLETED) or ``timeout`` (seconds of the workflow's
-    time, by an SWF timer) it gives ``DoneAndNotDone(done, not_done)`` and raises nothing.
+    time, by an SWF timer) it gives ``DoneAndNotDone(done, not_done)`` and raises nothing. A group of which a member has
+    failed ends a wait for FIRST_EXCEPTION and may yet stand in ``not_done``.
     """
+    _check(fs)
     if return_when is None and timeout is None:
-        pending = [f for f in fs if not f.done]
+        pending = _unfinished(fs)
         if pending and not any(f.failure for f in fs):
             waiter = Waiter(len(pending))
             for f in pending:
@@ -380,6 +383,8 @@ def wait(*fs: Future[Any], return_when: str | None = None, timeout: float | None
 
 def as_completed(*fs: Future[Any]) -> Iterator[Future[Any]]:
     """The futures one by one as they finish: first those that are done already, in the order of the arguments."""
+    _check(fs)
+    fs = tuple(dict.fromkeys(fs))
     finished: list[Future[Any]] = []
     port = _port_of(fs)
     waiter = Waiter()
@@ -407,7 +412,7 @@ def _wait_for(fs: tuple[Future[Any], ...], return_when: str, timeout: float | No
     if return_when not in _ENOUGH:
         raise ValueError(f"return_when is {return_when!r}; use one of {', '.join(_ENOUGH)}.")
     enough = _ENOUGH[return_when]
-    pending = [f for f in fs if not f.done]
+    pending = _unfinished(fs)
     if not pending or any(map(enough, fs)):
         return
     waiter = Waiter(len(pending))
@@ -440,6 +445,17 @@ _ENOUGH: dict[str, Callable[[Future[Any]], bool]] = {
     FIRST_EXCEPTION: lambda f: f._exception is not None or f.failure is not None,
     ALL_COMPLETED: lambda f: False,
 }
+
+
+def _check(fs: tuple[Any, ...]) -> None:
+    for f in fs:
+        if not isinstance(f, Future):
+            raise TypeError(f"expected futures, as in wait(first, second) or wait(*futures), not {f!r:.100}")
+
+
+def _unfinished(fs: Iterable[Future[Any]]) -> list[Future[Any]]:
+    """Each of them once."""
+    return [f for f in dict.fromkeys(fs) if not f.done]
 
 
 def _port_of(fs: Iterable[Future[Any]]) -> Port | None:

@@ -76,6 +76,8 @@ class ChildWorkflowTask(Task):
     """A child workflow. ``workflow_task_list`` is where its decisions are made, if not where its class says."""
 
     def __init__(self, workflow: Any, /, *args: Any, **kwargs: Any) -> None:
+        if not hasattr(workflow, "run"):
+            raise TypeError(f"expected a Workflow class, not {workflow!r}")
         # `run` may have an argument of that name; then it is the author's.
         own = "workflow_task_list" in inspect.signature(workflow.run).parameters
         self.task_list: str | None = None if own else kwargs.pop("workflow_task_list", None)
@@ -107,24 +109,15 @@ class WorkflowTask(ChildWorkflowTask):
 class SignalTask(Task):
     """A signal to another execution; to its own if ``workflow_id`` is None."""
 
-    def __init__(
-        self,
-        name: str,
-        /,
-        *args: Any,
-        workflow_id: str | None = None,
-        run_id: str | None = None,
-        control: Any = None,
-        extra_input: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    workflow_id: str | None = None
+    run_id: str | None = None
+    control: Any = None
+
+    def __init__(self, name: str, /, *args: Any, **kwargs: Any) -> None:
         self._name = name
         self.args = list(args)
         self.kwargs = kwargs
-        self.workflow_id = workflow_id
-        self.run_id = run_id
-        self.control = control
-        self.extra_input = extra_input or {}
+        self.extra_input: dict[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -170,7 +163,7 @@ class CancelTimerTask(Task):
 class ContinueAsNewWorkflowTask(Task):
     """The end of this run and the start of the next one of the same workflow, with these arguments."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, /, *args: Any, **kwargs: Any) -> None:
         self.args = list(args)
         self.kwargs = kwargs
 
@@ -242,8 +235,8 @@ class TaskFailureContext:
 
     @property
     def id(self) -> int | None:
-        """The id of the event that tells of the failure."""
-        return self.event.get("id")
+        """The id of the event that scheduled the activity or initiated the child."""
+        return self.event.get("scheduled_id") or self.event.get("initiated_event_id")
 
     def decide_abort(self) -> TaskFailureContext:
         """Fail the task now."""

@@ -95,9 +95,10 @@ class Workflow:
 
         A receiver passes it on to its parent and children if ``propagate`` is true.
         """
-        return task.SignalTask(
-            name, *args, workflow_id=workflow_id, run_id=run_id, extra_input={"__propagate": propagate}, **kwargs
-        )
+        signal = task.SignalTask(name, *args, **kwargs)
+        signal.workflow_id, signal.run_id = workflow_id, run_id
+        signal.extra_input = {"__propagate": propagate}
+        return signal
 
     def wait_signal(self, name: str) -> WaitForSignal:
         """To submit; finished as soon as a signal of this name has been received, with the latest one's input."""
@@ -127,7 +128,7 @@ class Workflow:
         """To submit; ends a timer before its time."""
         return task.CancelTimerTask(timer_id)
 
-    def continue_as_new(self, *args: Any, **kwargs: Any) -> task.ContinueAsNewWorkflowTask:
+    def continue_as_new(self, /, *args: Any, **kwargs: Any) -> task.ContinueAsNewWorkflowTask:
         """To submit, which does not return: ends this run and starts the next one with these arguments."""
         return task.ContinueAsNewWorkflowTask(*args, **kwargs)
 

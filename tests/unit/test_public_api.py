@@ -48,7 +48,7 @@ class Child(workflow.Workflow):
 def context(**changes: Any) -> TaskFailureContext:
     fields: dict[str, Any] = {
         "a_task": task.ActivityTask(increment, 1),
-        "event": {"id": 7, "retry": 2},
+        "event": {"id": "activity-increment-1", "scheduled_id": 7, "retry": 2},
         "future": None,
         "exception_class": exceptions.TaskFailed,
     }

@@ -269,3 +269,18 @@ def test_errors_that_are_not_tried_again(excluded: Any, types: set[str], exclude
 def test_a_policy_does_not_change() -> None:
     with pytest.raises(AttributeError):
         RetryPolicy().attempts = 5  # type: ignore[misc]
+
+
+def test_a_policy_waits_no_longer_than_its_maximum_however_often() -> None:
+    assert RetryPolicy(attempts=5000, interval=1, maximum=60).delay(1100, 0) == 60
+    assert RetryPolicy(attempts=5000, interval=1).delay(1100, 0) == 365 * 24 * 3600
+
+
+@pytest.mark.parametrize("excluded", ["ValueError", ValueError])
+def test_one_type_alone_may_be_excluded(excluded: Any) -> None:
+    assert RetryPolicy(2, except_on=excluded).excludes({"ValueError"})
+
+
+def test_options_refuse_a_bad_retry() -> None:
+    with pytest.raises(ValueError, match="attempts is 0"):
+        with_attributes()(double).options(retry=-1)

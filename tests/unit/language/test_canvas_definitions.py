@@ -196,7 +196,7 @@ def test_what_has_its_arguments_takes_no_others(ready: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [0, -1])
 def test_a_group_in_which_nothing_may_run(wrong: int) -> None:
-    with pytest.raises(ValueError, match=f"max_parallel is {wrong}; it must be at least 1"):
+    with pytest.raises(ValueError, match=f"max_parallel is {wrong}; it is a number from 1 up"):
         Group(max_parallel=wrong)
 
 
@@ -544,3 +544,14 @@ def test_the_names_of_function_groups() -> None:
 @pytest.mark.parametrize("name", ["func", "activities", "args", "executor"])
 def test_keywords_of_the_function_are_free(name: str) -> None:
     assert FuncGroup(Group, **{name: 1}).kwargs == {name: 1}
+
+
+def test_a_function_of_a_cancelled_chain_is_not_called() -> None:
+    calls: list[str] = []
+    executor = FakeExecutor()
+    later: list[Any] = []
+    executor.call_author = later.append  # type: ignore[method-assign]
+    future = executor.submit(Chain(FuncGroup(lambda: calls.append("called"))))
+    future.cancel()
+    later[0]()
+    assert calls == []

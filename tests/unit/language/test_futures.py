@@ -654,3 +654,24 @@ def test_a_future_that_never_followed_one_has_no_value(port: FakePort) -> None:
     mirror = futures.Mirror(port)
     mirror.cancel()
     assert (mirror.result, mirror.payload(), mirror.exception) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "waits", [wait, lambda *fs: wait(*fs, return_when="ALL_COMPLETED"), lambda *fs: list(as_completed(*fs))]
+)
+def test_a_future_that_is_named_twice_is_waited_for_once(port: Any, waits: Any) -> None:
+    future: Future[int] = Future(port)
+    play = Play(port, lambda: waits(future, future))
+    assert play.then(lambda: future.set_finished(1))
+
+
+def test_wait_takes_futures_and_says_so() -> None:
+    with pytest.raises(TypeError, match=r"wait\(\*futures\)"):
+        wait([Future()])  # type: ignore[arg-type]
+
+
+def test_a_future_ends_once() -> None:
+    future: Future[int] = Future()
+    future.cancel()
+    with pytest.raises(AssertionError, match="has ended already"):
+        future.set_finished(1)

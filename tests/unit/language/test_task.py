@@ -123,11 +123,19 @@ def test_the_task_list_is_the_authors_where_run_has_one() -> None:
 
 
 def test_a_signal_task() -> None:
-    made = task.SignalTask("go", 1, workflow_id="w", run_id="r", control={"c": 1}, extra_input={"e": 1}, key=2)
-    assert (made.name, made.args, made.kwargs) == ("go", [1], {"key": 2})
-    assert (made.workflow_id, made.run_id, made.control, made.extra_input) == ("w", "r", {"c": 1}, {"e": 1})
-    bare = task.SignalTask("go")
-    assert (bare.workflow_id, bare.run_id, bare.control, bare.extra_input) == (None, None, None, {})
+    made = task.SignalTask("go", 1, control="free", extra_input=2, name=3, self=4)
+    assert (made.name, made.args) == ("go", [1])
+    assert made.kwargs == {"control": "free", "extra_input": 2, "name": 3, "self": 4}
+    assert (made.workflow_id, made.run_id, made.control, made.extra_input) == (None, None, None, {})
+
+
+def test_any_keyword_is_free_for_what_is_continued() -> None:
+    assert task.ContinueAsNewWorkflowTask(self=1).kwargs == {"self": 1}
+
+
+def test_a_child_is_a_workflow_class() -> None:
+    with pytest.raises(TypeError, match="expected a Workflow class"):
+        task.ChildWorkflowTask(object)
 
 
 def test_arguments_that_are_futures() -> None:
