@@ -49,10 +49,15 @@ class _Child:
             kill_tree(self.pid)
 
 
+class PoolClosed(RuntimeError):
+    """A task is to be executed after the pool was closed; it has not begun."""
+
+
 class Pool:
     """``count`` processes with ``concurrency`` slots each; a process is replaced after ``max_tasks_per_child`` tasks.
 
-    ``on_broken`` is called when the pool ends by itself: what runs then has died, and what is started dies at once.
+    ``on_broken`` is called when the pool ends by itself: what runs then has died, what is started dies at once, and
+    ``broken`` is true.
     ``grace`` is in seconds, by default ACTIVITY_SIGTERM_WAIT_SEC.
     """
 
@@ -76,6 +81,7 @@ class Pool:
         self._known: dict[int, _Child] = {}  # those that have not ended
         self._last_key = 0
         self._closed = False
+        self.broken = False
         self._changed = threading.Condition()
         self._process, self._nursery = launch(plan or Plan())
         self._listener = threading.Thread(target=self._listen, name="nursery", daemon=True)
@@ -84,13 +90,13 @@ class Pool:
             self._fill()
 
     def start(self, call: ActivityCallData) -> Running:
-        """Hand a task to a child, when one is free."""
+        """Hand a task to a child, when one is free. Raises PoolClosed."""
         running = Running(self, call)
         running.place()
         return running
 
     def epitaph(self) -> Died:
-        """What becomes of a task that finds the pool closed."""
+        """What becomes of a task that finds the pool broken."""
         return Died(self._process.pid, _KILLED)
 
     def pids(self) -> list[int]:
@@ -117,7 +123,7 @@ class Pool:
     # -- slots
 
     def take(self) -> tuple[_Child, Channel, int] | None:
-        """A free slot and a number for its task, waiting for one. None if the pool is closed."""
+        """A free slot and a number for its task, waiting for one. None if the pool is broken. Raises PoolClosed."""
         with self._changed:
             while not self._closed:
                 self._fill()
@@ -125,6 +131,8 @@ class Pool:
                 if child is not None:
                     return self._taken(child)
                 self._changed.wait()
+            if not self.broken:
+                raise PoolClosed("the pool is closed")
         return None
 
     def _taken(self, child: _Child) -> tuple[_Child, Channel, int]:
@@ -182,13 +190,13 @@ class Pool:
         except ConnectionResetError:
             pass
         with self._changed:
-            expected, self._closed = self._closed, True
+            self.broken, self._closed = not self._closed, True
             children = list(self._known.values())
             self._changed.notify_all()
         for child in children:
             kill_group(child.pid)
             self._mourn(child, _KILLED)
-        if not expected:
+        if self.broken:
             logger.critical("the process that starts the processes of activities has died")
             self._on_broken()
 

@@ -1,0 +1,218 @@
+"""``worker.start``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import importlib.util
+import json
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import click
+
+from ..process.channel import MOST_FDS
+from ..process.find import NotFound
+from ..process.nursery import Plan
+from ..process.perform import Middlewares
+from ..process.pool import Pool
+from ..process.signals import stop_on_signals
+from ..process.supervisor import Forks, Supervisor
+from ..swf.activity_work import ActivityWork, activity_work
+from ..swf.client import Client
+from ..swf.errors import NotConfigured, SwfError
+from ..swf.worker import Worker
+from .output import Refusal
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    domain: str
+    task_list: str
+    endpoint_url: str | None
+    nb_processes: int
+    concurrency: int
+    max_tasks_per_child: int | None
+    heartbeat: int
+    plan: Plan
+
+    def connect(self) -> Client:
+        return Client(endpoint_url=self.endpoint_url)
+
+    def connect_once(self) -> Client:
+        return Client(endpoint_url=self.endpoint_url, attempts=1)
+
+
+@click.command("worker.start")
+@click.option("-d", "--domain", envvar="SWF_DOMAIN", required=True, help="The SWF domain.  [env var: SWF_DOMAIN]")
+@click.option("-t", "--task-list", help="The task list to serve; required unless there is --poll-data.")
+@click.option(
+    "-N",
+    "--nb-processes",
+    type=click.IntRange(1),
+    default=os.cpu_count,
+    help="Processes that execute activities; by default one per CPU.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, MOST_FDS - 1),
+    default=1,
+    show_default=True,
+    help="Activities that a process executes at a time, each in a thread; for those that wait most of the time.",
+)
+@click.option(
+    "--max-tasks-per-child",
+    type=click.IntRange(1),
+    help="Replace a process after so many activities; by default it lives as long as the worker.",
+)
+@click.option(
+    "--heartbeat",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    help="Seconds between two heartbeats of a running activity; 0 sends only those that its code asks for.",
+)
+@click.option("--one-task", is_flag=True, help="Execute one activity and end.")
+@click.option("--poll-data", help="Execute this task and end: the answer to a poll, as JSON in base 64.")
+@click.option(
+    "--module",
+    "modules",
+    multiple=True,
+    help="Import this module at the start, and nothing outside of such modules later; may be repeated.",
+)
+@click.option(
+    "--middleware-pre-execution",
+    multiple=True,
+    help="A function f(context) to call before each activity; may be repeated.",
+)
+@click.option(
+    "--middleware-post-execution",
+    multiple=True,
+    help="A function f(context, result=…) to call after each activity; may be repeated.",
+)
+@click.option("--endpoint-url", help="Where SWF is, if not at Amazon or at AWS_ENDPOINT_URL_SWF.")
+@click.option("-l", "--log-level", expose_value=False, help="Without effect; set LOG_LEVEL instead.")
+@click.pass_context
+def start(
+    ctx: click.Context,
+    domain: str,
+    task_list: str | None,
+    nb_processes: int,
+    concurrency: int,
+    max_tasks_per_child: int | None,
+    heartbeat: int,
+    one_task: bool,
+    poll_data: str | None,
+    modules: tuple[str, ...],
+    middleware_pre_execution: tuple[str, ...],
+    middleware_post_execution: tuple[str, ...],
+    endpoint_url: str | None,
+) -> int:
+    """Execute the activities of a task list, until SIGTERM or Ctrl-C; what runs then is finished.
+
+    A second SIGTERM or Ctrl-C ends that too.
+    """
+    if task_list is None and poll_data is None:
+        raise Refusal("--task-list is missing: name the task list to serve.")
+    for module in modules:
+        _check_module(module)
+    try:
+        Middlewares.load(middleware_pre_execution, middleware_post_execution)
+    except NotFound as error:
+        raise Refusal(str(error)) from None
+    color = ctx.find_root().params.get("color", "auto")
+    single = one_task or poll_data is not None
+    options = _Options(
+        domain=domain,
+        task_list=task_list or "",
+        endpoint_url=endpoint_url,
+        nb_processes=1 if single else nb_processes,
+        concurrency=1 if single else concurrency,
+        max_tasks_per_child=max_tasks_per_child,
+        heartbeat=heartbeat,
+        plan=Plan(modules, middleware_pre_execution, middleware_post_execution, color),
+    )
+    work = None if poll_data is None else _work(domain, task_list, poll_data)
+    _check_access(options)
+    if single:
+        return _execute_one(options, work)
+    forks = Forks()
+    return Supervisor(lambda number: forks.start(lambda: _serve(options)), 1, "Worker").run()
+
+
+def _serve(options: _Options) -> int:
+    stop = stop_on_signals()
+    with _pool(options, stop) as pool:
+        _worker(options, pool).run(stop)
+        return int(pool.broken)
+
+
+def _execute_one(options: _Options, work: ActivityWork | None) -> int:
+    stop = stop_on_signals()
+    with _pool(options, stop) as pool:
+        worker = _worker(options, pool)
+        if work is None:
+            worker.run_one(stop)
+        else:
+            worker.handle(work, stop)
+        return int(pool.broken)
+
+
+def _pool(options: _Options, stop: threading.Event) -> Pool:
+    return Pool(
+        options.nb_processes,
+        options.concurrency,
+        options.max_tasks_per_child,
+        options.plan,
+        on_broken=stop.set,
+    )
+
+
+def _worker(options: _Options, pool: Pool) -> Worker:
+    return Worker(
+        options.connect,
+        options.connect_once,
+        options.domain,
+        options.task_list,
+        pool,
+        heartbeat=options.heartbeat,
+        patient=_is_amazon(options.connect().endpoint_url),
+    )
+
+
+def _is_amazon(url: str) -> bool:
+    return "amazonaws.com" in (urlsplit(url).hostname or "")
+
+
+def _check_module(name: str) -> None:
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        raise Refusal(f"--module {name}: there is no such module here; expected a name as in package.module.")
+
+
+def _work(domain: str, task_list: str | None, poll_data: str) -> ActivityWork:
+    try:
+        return activity_work(domain, task_list, json.loads(base64.b64decode(poll_data, validate=True)))
+    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            f"--poll-data is not the answer to PollForActivityTask as JSON in base 64: {type(error).__name__}: {error}."
+        ) from None
+
+
+def _check_access(options: _Options) -> None:
+    """Say now what keeps the worker from calling SWF at all; the rest may get better while it runs."""
+    request = {"domain": options.domain, "taskList": {"name": options.task_list or "default"}}
+    try:
+        options.connect_once().call("CountPendingActivityTasks", request)
+    except NotConfigured as error:
+        raise click.ClickException(str(error)) from None
+    except SwfError as error:
+        logger.warning("%s; the worker goes on trying", error)

@@ -1,0 +1,210 @@
+"""The worker: activity tasks in, outcomes out.
+
+There is one thread for each slot of the pool. Each polls for a task, gives it to a child, waits for the outcome and
+answers; so a poll is only outstanding while a child is free to take what it brings. At most two threads poll at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..payloads import limits
+from ..process.outcome import Canceled, Died, Outcome
+from ..process.perform import Completed, Failed
+from ..process.pool import Pool
+from ..process.titles import set_title
+from .activity_work import ActivityWork, poll_activity
+from .client import Answer, Client, backed_off
+from .errors import Refused, SwfError
+from .heartbeats import UNKNOWN, Heartbeats
+from .identity import swf_identity
+
+logger = logging.getLogger(__name__)
+
+_MOST_POLLS = 2
+#: Tries to answer, each with the repetitions of the client, of a worker that is to stop.
+_LAST_TRIES = 10
+
+
+class Clients:
+    """Clients that threads take when they call: as many as there are calls at one moment."""
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect = connect
+        self._free: deque[Client] = deque()
+
+    def call(self, operation: str, request: dict[str, Any]) -> Answer:
+        try:
+            client = self._free.pop()
+        except IndexError:
+            client = self._connect()
+        try:
+            return client.call(operation, request)
+        finally:
+            self._free.append(client)
+
+
+class Worker:
+    """``run`` serves a task list until ``stop`` is set, ``run_one`` until it has executed one task.
+
+    ``connect`` makes clients; ``connect_once`` makes one that does not repeat calls. ``heartbeat`` is in seconds, 0 for
+    none. A ``patient`` worker ends only when its last poll has come back: Amazon SWF hands a task to a poll whose
+    client has gone, and the task is then stuck until its timeout. The embedded service takes such a task back.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        connect_once: Callable[[], Client],
+        domain: str,
+        task_list: str,
+        pool: Pool,
+        *,
+        heartbeat: float,
+        patient: bool = True,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        self._swf = Clients(connect)
+        self._domain = domain
+        self._task_list = task_list
+        self._pool = pool
+        self._patient = patient
+        self._wait = wait
+        self._heartbeats = Heartbeats(connect_once, heartbeat)
+        self._identity = swf_identity()
+        self._chance = random.Random()
+        self._polls = threading.Semaphore(_MOST_POLLS)
+        self._failures = 0
+        self._busy = 0
+        self._rested = threading.Condition()
+
+    def run(self, stop: threading.Event) -> None:
+        """Execute tasks until ``stop`` is set, then finish those that run."""
+        threads = [threading.Thread(target=self._serve, args=(stop,), daemon=True) for _ in range(self._pool.size)]
+        for thread in threads:
+            thread.start()
+        self._title("running")
+        stop.wait()
+        self._title("stopping")
+        if self._patient:
+            for thread in threads:
+                thread.join()
+        with self._rested:
+            self._rested.wait_for(lambda: not self._busy)
+        self._heartbeats.close()
+
+    def run_one(self, stop: threading.Event) -> None:
+        """Execute the next task, if there is one before ``stop`` is set."""
+        while not stop.is_set():
+            work = self._next(stop)
+            if work is not None:
+                self.handle(work, stop)
+                break
+        self._heartbeats.close()
+
+    def handle(self, work: ActivityWork, stop: threading.Event) -> None:
+        """Execute a task and answer."""
+        running = self._pool.start(work.call)
+        with self._heartbeats.watch(work, running) as watch:
+            self._respond(work, running.wait(watch.hurry), stop)
+
+    def _title(self, state: str) -> None:
+        set_title("Worker", state, domain=self._domain, task_list=self._task_list)
+
+    # -- one thread
+
+    def _serve(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            work = self._next(stop)
+            if work is None:
+                continue
+            with self._working():
+                try:
+                    self.handle(work, stop)
+                except Exception:
+                    logger.exception("%s: the task is left to its timeout", work)
+
+    def _next(self, stop: threading.Event) -> ActivityWork | None:
+        """Poll once. Whatever SWF or the network does is waited out."""
+        with self._polls:
+            if stop.is_set():
+                return None
+            try:
+                work = poll_activity(self._swf, self._domain, self._task_list, self._identity)
+            except Exception as error:
+                self._failures += 1
+                logger.warning(
+                    "poll of %s failed (%d in a row): %s",
+                    self._task_list,
+                    self._failures,
+                    error,
+                    exc_info=not isinstance(error, SwfError),
+                )
+                self._wait(stop, backed_off(self._failures, self._chance))
+                return None
+            self._failures = 0
+            return work
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._rested:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._rested:
+                self._busy -= 1
+                self._rested.notify()
+
+    def _respond(self, work: ActivityWork, outcome: Outcome, stop: threading.Event) -> None:
+        """Tell SWF the outcome, for as long as it may still want it."""
+        operation, fields = response_to(outcome)
+        for failures in itertools.count(1):
+            try:
+                self._swf.call(operation, {"taskToken": work.task_token, **fields})
+                return
+            except Refused as error:
+                if error.code == UNKNOWN:
+                    logger.warning("%s: SWF no longer wants the outcome: %s", work, error)
+                    return
+                if not error.transient:
+                    logger.error("%s: SWF refuses the outcome: %s", work, error)
+                    if operation == _FAILED:
+                        return
+                    operation, fields = response_to(_refused(error))
+                    continue
+                problem: SwfError = error
+            except SwfError as error:
+                problem = error
+            logger.warning("%s: the outcome cannot be told (%d tries): %s", work, failures, problem)
+            if stop.is_set() and failures >= _LAST_TRIES:
+                return
+            self._wait(stop, backed_off(failures, self._chance))
+
+
+_FAILED = "RespondActivityTaskFailed"
+
+
+def response_to(outcome: Outcome) -> tuple[str, dict[str, str]]:
+    """The operation that tells SWF of an outcome, and its fields besides the token."""
+    match outcome:
+        case Completed(result):
+            return "RespondActivityTaskCompleted", {"result": result}
+        case Canceled(details):
+            return "RespondActivityTaskCanceled", {} if details is None else {"details": details}
+        case Died():
+            return response_to(outcome.failure())
+        case Failed(reason, details):
+            return _FAILED, {"reason": reason, "details": details}
+
+
+def _refused(error: Refused) -> Failed:
+    message = f"SWF refuses the outcome of the activity: {error.message}"
+    return Failed(limits.shorten_reason(message), limits.shorten(message, limits.LIMITS["details"]))
