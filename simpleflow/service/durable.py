@@ -37,7 +37,7 @@ class Durable:
         self._limits = limits
         self._listener = on_task_available
         self._synchronous = synchronous
-        #: Why nothing is served at the moment, or why the latest write failed.
+        #: Why nothing is served at the moment.
         self.trouble: StoreError | None = None
         self._group_lost: StoreError | None = None
         self._retry_ms: int | None = None
@@ -77,7 +77,6 @@ class Durable:
         if self._retry_ms is None and self._store.dirty:
             try:
                 self._store.flush()
-                self.trouble = None
             except StoreError as error:
                 self._fail(error, now_ms)
                 lost, self._group_lost = error, None
@@ -129,11 +128,13 @@ class Durable:
             raise self.trouble
         try:
             self._open()
+            self._store.probe()
         except StoreFailed as error:
+            self._store.close()
             self.trouble = error
             self._retry_ms = now_ms + _RETRY_MS
             raise
-        self._retry_ms = None
+        self.trouble = self._retry_ms = None
 
     def _open(self) -> None:
         """A store and a service read from it; whoever waits for a task is told of those that wait."""

@@ -7,19 +7,20 @@ every request must be signed with one of them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .clock import Clock
 from .core import DEFAULT_REGION
 from .faults import Fault
-from .signatures import read_authorization, verify
+from .signatures import read_credential, verify
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _ACCESS_DENIED = "com.amazon.coral.service#AccessDeniedException"
 
-#: Headers by lower-case name.
-Headers = Mapping[str, str]
+#: Headers as they came, by lower-case name.
+Headers = Mapping[bytes, bytes]
 
 
 class Guard:
@@ -33,20 +34,27 @@ class Guard:
         """The region of a request; raises a Fault for one that is not let in."""
         if self._keys is not None:
             now_s = self._clock.now_ms() / 1000
+            text = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             path, query = scope["path"], scope["query_string"]
-            return verify(self._keys, scope["method"], path, query, headers, body, now_s).region
+            return verify(self._keys, scope["method"], path, query, text, body, now_s).region
         self._check_origin(headers)
-        authorization = read_authorization(headers.get("authorization"))
-        return DEFAULT_REGION if authorization is None else authorization.scope.region
+        return _region(headers.get(b"authorization", b"").partition(b",")[0])
 
     def _check_origin(self, headers: Headers) -> None:
-        host = _without_port(headers.get("host", "")).lower()
+        host = _without_port(headers.get(b"host", b"").decode("latin-1")).lower()
         if host not in self._hosts:
             raise Fault(
                 _ACCESS_DENIED, f"The host {host!r} is not allowed: start the service with --allow-host {host}", 403
             )
-        if "origin" in headers:
+        if b"origin" in headers:
             raise Fault(_ACCESS_DENIED, "Requests of web pages are not allowed: leave out the header Origin", 403)
+
+
+@functools.lru_cache(maxsize=256)
+def _region(credential: bytes) -> str:
+    """The region that the first field of an Authorization header names."""
+    scope = read_credential(credential.decode("latin-1"))
+    return DEFAULT_REGION if scope is None else scope.region
 
 
 def _without_port(host: str) -> str:

@@ -64,13 +64,12 @@ class Exchange:
     scope: Scope
     receive: Receive
     send: Send
-    #: By lower-case name.
-    headers: Mapping[str, str]
+    #: As they came, by lower-case name.
+    headers: Mapping[bytes, bytes]
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive, send: Send) -> Exchange:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        return cls(scope, receive, send, headers)
+        return cls(scope, receive, send, dict(scope["headers"]))
 
     @property
     def connected(self) -> bool:
@@ -96,7 +95,7 @@ class Exchange:
                 return b"".join(chunks)
 
     async def answer(self, status: int, body: bytes) -> None:
-        amazon = _JSON_10.decode() in self.headers.get("content-type", "")
+        amazon = _JSON_10 in self.headers.get(b"content-type", b"")
         headers = [
             (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
             (b"content-type", _JSON_10 if amazon else _JSON),
@@ -164,10 +163,10 @@ class Front:
     async def _serve(self, exchange: Exchange) -> tuple[int, bytes]:
         body = await exchange.read()
         region = self._guard.admit(exchange.scope, exchange.headers, body)
-        target = exchange.headers.get("x-amz-target")
+        target = exchange.headers.get(b"x-amz-target")
         if target is None:
             raise faults.unknown_operation()
-        operation = target.rpartition(".")[2]
+        operation = target.rpartition(b".")[2].decode("latin-1")
         request = _parse(body)
         model.validate(operation, request)
         call = Call(operation, request, region)
@@ -304,9 +303,9 @@ def _write(answer: Answer) -> bytes:
     return orjson.dumps({**answer, "events": [orjson.Fragment(event.wire()) for event in events]})
 
 
-def _content_length(headers: Mapping[str, str]) -> int:
-    text = headers.get("content-length", "")
-    return int(text) if text.isdecimal() and len(text) < 20 else 0
+def _content_length(headers: Mapping[bytes, bytes]) -> int:
+    text = headers.get(b"content-length", b"")
+    return int(text) if text.isdigit() and len(text) < 20 else 0
 
 
 def _too_large() -> Fault:

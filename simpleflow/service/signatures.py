@@ -24,6 +24,8 @@ _CORAL = "com.amazon.coral.service#"
 _COVERED = {"host", "x-amz-date", "x-amz-target"}
 _FIELD = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SCOPE = "/".join([f"({_NAME.pattern})"] * 4)
+_CREDENTIAL = re.compile(rf"{_ALGORITHM} +Credential={_SCOPE}/aws4_request(?![^,\s])")
 
 Headers = Mapping[str, str]
 
@@ -76,11 +78,16 @@ def read_authorization(header: str | None) -> Authorization | None:
     if header is None or not header.startswith(_ALGORITHM):
         return None
     fields = dict(_FIELD.findall(header[len(_ALGORITHM) :]))
-    credential = fields.get("Credential", "").split("/")
-    if len(credential) != 5 or len(fields) != 3 or not all(map(_NAME.fullmatch, credential)):
+    scope = read_credential(header)
+    if scope is None or len(fields) != 3:
         return None
-    scope = Scope(*credential[:4])
     return Authorization(scope, tuple(fields["SignedHeaders"].split(";")), fields["Signature"])
+
+
+def read_credential(header: str) -> Scope | None:
+    """The credential of an Authorization header of Signature Version 4; None when it has none."""
+    found = _CREDENTIAL.match(header)
+    return None if found is None else Scope(*found.groups())
 
 
 def verify(

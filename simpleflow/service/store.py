@@ -27,7 +27,7 @@ from itertools import groupby
 from typing import Any
 
 from .core import StoredRun
-from .database import Database, StoreFailed, explain
+from .database import VERSION, Database, StoreFailed, explain
 from .events import to_json
 from .journal import (
     Appended,
@@ -72,6 +72,10 @@ class Store:
         """Make durable what was taken down."""
         if self.dirty:
             self._guarded(self._write_and_commit)
+
+    def probe(self) -> None:
+        """Write something that changes nothing, to see whether the disk takes it."""
+        self._guarded(self._connection.execute, f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         """Close the file; what was not flushed is lost."""

@@ -11,7 +11,7 @@ CREDENTIAL = "AWS4-HMAC-SHA256 Credential=any/20200101/{}/swf/aws4_request, Sign
 
 
 def admit(guard: Guard, **headers: str) -> str:
-    return guard.admit(SCOPE, headers, b"")
+    return guard.admit(SCOPE, {name.encode(): value.encode() for name, value in headers.items()}, b"")
 
 
 def unsigned(*allow_hosts: str) -> Guard:
