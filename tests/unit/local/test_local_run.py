@@ -413,6 +413,55 @@ def test_cancelling_a_child(check: bool) -> None:
     assert "ChildWorkflowExecutionCanceled" in [event["eventType"] for event in run.history]
 
 
+def test_an_activity_that_was_cancelled_in_time_does_not_run(check: bool) -> None:
+    class Cancels(Workflow):
+        def run(self) -> Any:
+            first, second = self.submit(add, 1), self.submit(add, 2)
+            first.result
+            second.cancel()
+            self.submit(self.start_timer("t", 1)).result
+            return second.cancelled
+
+    assert local.run(Cancels, check_replay=check) is True
+    assert told == [("add", 1, 0)]
+
+
+@activity.with_attributes()
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_ends_the_run_and_its_clean_up_can_do_nothing() -> None:
+    class Interrupted(Workflow):
+        def run(self) -> Any:
+            try:
+                self.submit(interrupted).result
+            finally:
+                told.append("clean-up")
+                self.submit(add, 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        local.run(Interrupted)
+    assert told == ["clean-up"]
+
+
+def test_a_run_inside_an_activity_is_another_run() -> None:
+    class Inner(Workflow):
+        def run(self) -> Any:
+            return self.submit(add, 20).result
+
+    @activity.with_attributes(name="local.nested")
+    def nested() -> Any:
+        inner = local.run(Inner)
+        return [inner, nested.context["activity_id"]]
+
+    class Outer(Workflow):
+        def run(self) -> Any:
+            return self.submit(nested).result
+
+    assert local.run(Outer) == [20, "activity-local.nested-1"]
+
+
 def test_wrong_arguments_are_named_with_the_signature() -> None:
     class Picky(Workflow):
         def run(self, x: int, *, y: int = 1) -> None: ...
