@@ -19,6 +19,7 @@ from .output import FORMATS, Output
 
 #: Command -> module, function and what the list of commands says of it.
 COMMANDS = {
+    "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
     "workflow.start": ("simpleflow.cli.workflow", "start", "Start a workflow; with --local, run it here."),
     "worker.start": ("simpleflow.cli.worker", "start", "Execute activities until told to stop."),
 }

@@ -14,6 +14,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.config
@@ -58,6 +59,11 @@ class Client:
         self._client = client  # its parts refer to it weakly
         self._signer = client._request_signer
         self._http = client._endpoint.http_session
+
+    @property
+    def is_amazon(self) -> bool:
+        """Whether this is Amazon's SWF, which loses a task to a poll whose client has gone."""
+        return "amazonaws.com" in (urlsplit(self.endpoint_url).hostname or "")
 
     def call(self, operation: str, request: dict[str, Any]) -> Answer:
         once = operation in _POLLS and "nextPageToken" not in request

@@ -22,13 +22,14 @@ from typing import Any
 
 from .. import logging_context
 from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError
+from ..process.find import NotFound
 from ..replay.endings import failed
 from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism
 from ..replay.events import CLOSING
 from ..replay.work import Decisions, DecisionWork, MissingType, RunKey
 from .client import Client, backed_off
 from .errors import Refused, SwfError
-from .find import WorkflowNotFound, Workflows
+from .find import Workflows
 from .identity import swf_identity
 from .types import register_type
 from .watchdog import Watchdog
@@ -176,7 +177,7 @@ class Decider:
             if work.events[0]["eventId"] != 1:
                 work = replace(work, events=whole_history(client, work.key, work.started_event_id))
             return answer_nondeterminism(error, work, self._fails_on_nondeterminism(work))
-        except WorkflowNotFound as error:
+        except NotFound as error:
             logger.error("%s: %s", _name(work), error)
             return Decisions((failed(str(error)).wire,), closes=True)
         except DecisionAbandoned as error:

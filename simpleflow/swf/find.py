@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from typing import Any
 
 from .. import registry
 from ..payloads import codec
+from ..process.find import find_workflow
 from ..workflow import Workflow
-
-
-class WorkflowNotFound(Exception):
-    """No Workflow class for an execution: its decider has to be started with the class, or where it can be imported."""
 
 
 class Workflows:
@@ -22,29 +18,16 @@ class Workflows:
         self._given = {workflow.name: workflow for workflow in given}
 
     def find(self, workflow_type: str, input_text: str) -> type[Any]:
-        """The class that ``__extra.class`` of the input names, or the type. Raises WorkflowNotFound."""
+        """The class that ``__extra.class`` of the input names, or the type. Raises NotFound."""
         name = _class_of(input_text)
         if name is not None:
             by_path = next((w for w in self._given.values() if registry.full_name(w) == name), None)
-            return by_path or workflow_at(name)
-        return self._given.get(workflow_type) or workflow_at(workflow_type)
+            return by_path or _at(name)
+        return self._given.get(workflow_type) or _at(workflow_type)
 
 
-def workflow_at(path: str) -> type[Workflow]:
-    """The Workflow class with this import path. Raises WorkflowNotFound."""
-    known = registry.workflows.get(path)
-    if known is not None:
-        return known
-    module_name, _, name = path.rpartition(".")
-    if not module_name:
-        raise WorkflowNotFound(f"{path!r} is not the import path of a Workflow class, like a.b.C.")
-    try:
-        found = getattr(importlib.import_module(module_name), name, None)
-    except ImportError as error:
-        raise WorkflowNotFound(f"the workflow {path!r} cannot be imported: {error}.") from error
-    if not (isinstance(found, type) and issubclass(found, Workflow)):
-        raise WorkflowNotFound(f"{path!r} is not a Workflow class.")
-    return found
+def _at(path: str) -> type[Any]:
+    return registry.workflows.get(path) or find_workflow(path)
 
 
 def _class_of(input_text: str) -> str | None:

@@ -1,7 +1,8 @@
 """The worker: activity tasks in, outcomes out.
 
-There is one thread for each slot of the pool. Each polls for a task, gives it to a child, waits for the outcome and
-answers; so a poll is only outstanding while a child is free to take what it brings. At most two threads poll at a time.
+Each thread polls for a task, gives it to a child, waits for the outcome and answers. It holds one of as many permits as
+the pool has slots from before the poll until the outcome is there; so a poll is only outstanding while a child is free
+to take what it brings, and the next poll need not wait for the answer. At most two threads poll at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..payloads import limits
@@ -28,7 +29,7 @@ from .identity import swf_identity
 
 logger = logging.getLogger(__name__)
 
-_MOST_POLLS = 2
+_MOST_POLLS = 4
 #: Tries to answer, each with the repetitions of the client, of a worker that is to stop.
 _LAST_TRIES = 10
 
@@ -80,6 +81,7 @@ class Worker:
         self._heartbeats = Heartbeats(connect_once, heartbeat)
         self._identity = swf_identity()
         self._chance = random.Random()
+        self._permits = threading.Semaphore(pool.size)
         self._polls = threading.Semaphore(_MOST_POLLS)
         self._failures = 0
         self._busy = 0
@@ -87,7 +89,8 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Execute tasks until ``stop`` is set, then finish those that run."""
-        threads = [threading.Thread(target=self._serve, args=(stop,), daemon=True) for _ in range(self._pool.size)]
+        count = 2 * self._pool.size  # each slot may be taken again while the last outcome is being told
+        threads = [threading.Thread(target=self._serve, args=(stop,), daemon=True) for _ in range(count)]
         for thread in threads:
             thread.start()
         self._title("running")
@@ -109,11 +112,15 @@ class Worker:
                 break
         self._heartbeats.close()
 
-    def handle(self, work: ActivityWork, stop: threading.Event) -> None:
+    def handle(
+        self, work: ActivityWork, stop: threading.Event, on_outcome: Callable[[], object] = lambda: None
+    ) -> None:
         """Execute a task and answer."""
         running = self._pool.start(work.call)
         with self._heartbeats.watch(work, running) as watch:
-            self._respond(work, running.wait(watch.hurry), stop)
+            outcome = running.wait(watch.hurry)
+            on_outcome()
+            self._respond(work, outcome, stop)
 
     def _title(self, state: str) -> None:
         set_title("Worker", state, domain=self._domain, task_list=self._task_list)
@@ -122,14 +129,18 @@ class Worker:
 
     def _serve(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            work = self._next(stop)
-            if work is None:
-                continue
-            with self._working():
-                try:
-                    self.handle(work, stop)
-                except Exception:
-                    logger.exception("%s: the task is left to its timeout", work)
+            with ExitStack() as permit:
+                permit.enter_context(self._permits)
+                work = self._next(stop)
+                if work is not None:
+                    self._take(work, stop, permit.close)
+
+    def _take(self, work: ActivityWork, stop: threading.Event, on_outcome: Callable[[], object]) -> None:
+        with self._working():
+            try:
+                self.handle(work, stop, on_outcome)
+            except Exception:
+                logger.exception("%s: the task is left to its timeout", work)
 
     def _next(self, stop: threading.Event) -> ActivityWork | None:
         """Poll once. Whatever SWF or the network does is waited out."""

@@ -1,0 +1,106 @@
+"""``decider.start``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+
+import click
+
+from ..process.find import NotFound, find_workflow
+from ..process.signals import stop_on_signals
+from ..process.supervisor import Forks, Supervisor
+from ..replay.engine import Engine
+from ..swf.client import Client
+from ..swf.decider import Decider, missing_types
+from ..swf.errors import SwfError
+from ..swf.find import Workflows
+from ..swf.types import register_domain, register_type
+from ..workflow import Workflow
+from .output import Refusal
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeciderOptions:
+    """What a decider process needs. ``override`` is the task list of everything that it schedules, if not its own."""
+
+    domain: str
+    task_list: str
+    workflows: tuple[type[Workflow], ...] = ()
+    endpoint_url: str | None = None
+    affinity: bool = True
+    override: str | None = None
+
+    def connect(self) -> Client:
+        return Client(endpoint_url=self.endpoint_url)
+
+
+@click.command("decider.start")
+@click.argument("workflows", nargs=-1)
+@click.option("-d", "--domain", envvar="SWF_DOMAIN", required=True, help="The SWF domain.  [env var: SWF_DOMAIN]")
+@click.option("-t", "--task-list", help="The task list to serve; by default that of the first workflow.")
+@click.option(
+    "-N",
+    "--nb-processes",
+    type=click.IntRange(1),
+    default=os.cpu_count,
+    help="Processes that decide; by default one per CPU.",
+)
+@click.option("--affinity/--no-affinity", default=True, help="Whether a process keeps the runs that it decides for.")
+@click.option("--endpoint-url", help="Where SWF is, if not at Amazon or at AWS_ENDPOINT_URL_SWF.")
+@click.option("-l", "--log-level", expose_value=False, help="Without effect; set LOG_LEVEL instead.")
+def start(
+    workflows: tuple[str, ...],
+    domain: str,
+    task_list: str | None,
+    nb_processes: int,
+    affinity: bool,
+    endpoint_url: str | None,
+) -> int:
+    """Decide for the executions of a task list, until SIGTERM or Ctrl-C. A second one does not wait.
+
+    WORKFLOWS are dotted paths such as examples.basic.BasicWorkflow; their domain and types are registered. Others are
+    found by the name of their type if that is a dotted path.
+    """
+    try:
+        classes = tuple(find_workflow(path) for path in workflows)
+    except NotFound as error:
+        raise Refusal(str(error)) from None
+    task_list = task_list or next((workflow.task_list for workflow in classes), None)
+    if not task_list:
+        raise Refusal("--task-list is missing: name the task list to serve, or a workflow that has one.")
+    options = DeciderOptions(domain, task_list, classes, endpoint_url, affinity)
+    try:
+        prepare(options)
+    except SwfError as error:
+        raise click.ClickException(str(error)) from None
+    forks = Forks()
+    return Supervisor(lambda number: forks.start(lambda: decide(options)), nb_processes, "Decider").run()
+
+
+def prepare(options: DeciderOptions) -> None:
+    """Register the domain and the types of the workflows, where they are missing. Raises SwfError."""
+    client = options.connect()
+    register_domain(client, options.domain)
+    for missing in missing_types(options.workflows):
+        register_type(client, options.domain, missing, options.task_list)
+
+
+def decide(options: DeciderOptions) -> int:
+    """One decider process: until it is told to stop."""
+    stop = stop_on_signals()
+    workflows = Workflows(options.workflows)
+    decider = Decider(
+        options.connect,
+        options.domain,
+        options.task_list,
+        Engine(workflows.find, task_list=options.override),
+        workflows,
+        affinity=options.affinity,
+        patient=options.connect().is_amazon,
+    )
+    decider.run(stop)
+    return 0
