@@ -35,6 +35,7 @@ MAX_REQUEST = 1024 * 1024
 #: The ASGI extension whose `tell` says whether the client of a request is still there.
 CONNECTED = "simpleflow.connected"
 
+_MAX_HINTS = 1000
 _POLLS = {"PollForDecisionTask": "decision", "PollForActivityTask": "activity"}
 _JSON_10 = b"application/x-amz-json-1.0"
 _JSON = b"application/json"
@@ -129,6 +130,7 @@ class Front:
         self._hold_s = hold_s
         self._pollers = limits.pollers
         self._started = clock.monotonic()
+        self._hinted: set[tuple[str, str]] = set()
 
     def app(self) -> Starlette:
         return Starlette(
@@ -200,10 +202,13 @@ class Front:
         return body
 
     def _hint(self, fault: Fault, call: Call) -> None:
-        """Log what a client with the wrong region cannot guess from the fault."""
+        """Log once what a client with the wrong region cannot guess from the fault."""
         domain = call.request.get("domain", "")
-        regions = self._durable.service.regions_of(domain) if fault.message == f"Unknown domain: {domain}" else []
-        if regions:
+        if fault.message != f"Unknown domain: {domain}" or (call.region, domain) in self._hinted:
+            return
+        regions = self._durable.service.regions_of(domain)
+        if regions and len(self._hinted) < _MAX_HINTS:
+            self._hinted.add((call.region, domain))
             words = "%s in region %s asks for domain %s, which is registered in %s: check AWS_DEFAULT_REGION"
             _log.warning(words, call.operation, call.region, domain, ", ".join(regions))
 
