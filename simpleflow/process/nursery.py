@@ -101,6 +101,7 @@ class Nursery:
                 return
             finally:
                 self._end_all()
+                self._control.close()
 
     def _obey(self) -> bool:
         """Take one message. Returns False at the end of the connection."""

@@ -68,9 +68,9 @@ def stop_on_signals() -> threading.Event:
     arrivals, stop = Arrivals(STOPPING), threading.Event()
 
     def watch() -> None:
-        while not arrivals.take() & set(STOPPING):
-            pass
-        stop.set()
+        while True:
+            if arrivals.take() & set(STOPPING):
+                stop.set()
 
     threading.Thread(target=watch, name="signals", daemon=True).start()
     return stop

@@ -29,7 +29,7 @@ from .identity import swf_identity
 
 logger = logging.getLogger(__name__)
 
-_MOST_POLLS = 4
+_MOST_POLLS = 2
 #: Tries to answer, each with the repetitions of the client, of a worker that is to stop.
 _LAST_TRIES = 10
 
