@@ -17,6 +17,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
+from simpleflow.replay.audit import audit
 from simpleflow.replay.engine import Engine, HistoryNeeded
 from simpleflow.replay.limits import Limits
 from simpleflow.replay.work import Decisions, DecisionWork, RunKey
@@ -106,10 +107,10 @@ class Tape:
         self._run_id = ""
         self._recorded: set[str] = set()
 
-    def follow(self, task: DecisionTask) -> None:
-        markers = (attributes(e) for e in task.events if e["eventType"] == "MarkerRecorded")
+    def follow(self, key: RunKey, events: Sequence[Event]) -> None:
+        markers = (attributes(e) for e in events if e["eventType"] == "MarkerRecorded")
         details = (marker["details"] for marker in markers if marker["markerName"] == "simpleflow.side_effect")
-        self._run_id, self._recorded = task.key.run_id, {json.loads(text)["name"] for text in details}
+        self._run_id, self._recorded = key.run_id, {json.loads(text)["name"] for text in details}
 
     def value(self, name: str) -> float:
         return random.Random(f"{self._run_id} {name} {name in self._recorded}").random()
@@ -225,7 +226,10 @@ class World:
     # -- deciders
 
     def _new_engine(self) -> Engine:
-        return Engine(lambda type, _: self.workflows[type], self.limits)
+        return Engine(self._find, self.limits)
+
+    def _find(self, workflow_type: str, _input: str) -> type[Any]:
+        return self.workflows[workflow_type]
 
     def poll(self) -> DecisionTask | None:
         """The next decision task of any list."""
@@ -254,7 +258,7 @@ class World:
 
     def decide(self, task: DecisionTask) -> Decisions:
         """What the live engine decides; a fresh one must decide the same."""
-        self.tape.follow(task)
+        self.tape.follow(task.key, task.events)
         if not self.live:
             self.engine.close()
         decisions = self._live_decision(task)
@@ -457,6 +461,14 @@ class World:
         key = self.start(workflow, *args, **options)
         self.drive()
         return self.result(key)
+
+    def audit(self) -> None:
+        """Today's code fits every history, from its beginning to its end."""
+        for key in self.runs:
+            events = self.events(key)
+            self.tape.follow(key, events)
+            kind = attributes(events[0])["workflowType"]["name"]
+            audit(key, kind, events, self._find, self.limits)
 
     # -- what the histories say
 

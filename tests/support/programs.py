@@ -391,22 +391,21 @@ class Builder:
         task["raises"] = self.one(True, False)
         self.ask(self.submit(task))
 
-    def close(self) -> None:
-        if self.end:
-            return
-        kind = self.one("raise", "fail", "continue", "continue")
-        if kind == "continue":
-            follower = Builder(self.draw, self.names, judge=self.judge, child=True)
-            program = follower.program(self.draw(st.lists(st.sampled_from(CHILD_INGREDIENTS), min_size=1, max_size=2)))
-            self.end = [["continue", program]]
-        else:
-            self.end = [[kind, self.name("stop")]]
+    def carry_on(self) -> None:
+        """The program ends with continue_as_new."""
+        follower = Builder(self.draw, self.names, judge=self.judge, child=True)
+        program = follower.program(self.draw(st.lists(st.sampled_from(CHILD_INGREDIENTS), min_size=1, max_size=2)))
+        self.end = self.end or [["continue", program]]
+
+    def break_off(self) -> None:
+        self.end = self.end or [[self.one("raise", "fail"), self.name("stop")]]
 
 
 _OTHERS = {"program", "chance", "name", "one", "submit", "ask", "expression", "item", "work", "any_work", "member"}
 _OTHERS |= {"members", "group_of", "chain_of", "func_of", "child_task", "first_of"}
 INGREDIENTS = [name for name in vars(Builder) if not name.startswith("_") and name not in _OTHERS]
-CHILD_INGREDIENTS = [name for name in INGREDIENTS if name not in ("start_child", "send_result", "external", "close")]
+_ROOT_ONLY = ("start_child", "send_result", "external", "carry_on", "break_off")
+CHILD_INGREDIENTS = [name for name in INGREDIENTS if name not in _ROOT_ONLY]
 
 
 @st.composite
