@@ -1,0 +1,179 @@
+"""The service that standalone starts for itself: a process of its own, shared in a directory, gone with its last user.
+
+Every user holds a shared lock on ``swf.users`` beside the database. The service ends as soon as it can lock that file
+alone, so a user that is killed counts no more. Keys are random, in a file of mode 0600.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from ..service.database import StoreError
+from ..service.server import CannotServe, Options, run
+
+REGION = "us-east-1"
+_LOOK_SECONDS = 0.25
+_START_SECONDS = 30.0
+
+
+class EmbeddedError(Exception):
+    """The service does not start; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running service that this process uses until it ends."""
+
+    url: str
+    environment: dict[str, str]
+    users: IO[str]
+    db: Path
+
+    def revive(self) -> None:
+        """Start the service again, at the same address, if it has died. Raises EmbeddedError."""
+        with _locked(_beside(self.db, "starting")):
+            if not _answers(self.url):
+                _start(self.db, urlsplit(self.url).port or 0)
+
+
+def join(db: Path) -> Embedded:
+    """Use the service of this database; it is started if nobody else uses it. Raises EmbeddedError."""
+    try:
+        db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        users = _beside(db, "users").open("a")
+        fcntl.flock(users, fcntl.LOCK_SH)
+        keys = _keys(db)
+        with _locked(_beside(db, "starting")):
+            url = _told_url(db)
+            if url is None or not _answers(url):
+                url = _start(db, 0)
+    except OSError as error:
+        raise EmbeddedError(f"the embedded service cannot keep its files beside {db}: {error}.") from error
+    access_key, secret = keys.read_text().split()
+    environment = {
+        "AWS_ENDPOINT_URL_SWF": url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    return Embedded(url, environment, users, db)
+
+
+def _beside(db: Path, name: str) -> Path:
+    return db.with_suffix(f".{name}")
+
+
+def _keys(db: Path) -> Path:
+    path = _beside(db, "keys")
+    if not path.exists():
+        made = path.with_suffix(f".{os.getpid()}")
+        with open(os.open(made, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{secrets.token_hex(10)} {secrets.token_hex(20)}\n")
+        try:
+            os.link(made, path)  # unlike a rename it does not replace the keys of another process
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return path
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _told_url(db: Path) -> str | None:
+    try:
+        return str(json.loads(_beside(db, "url").read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _answers(url: str) -> bool:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status in (200, 503)
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _start(db: Path, port: int) -> str:
+    log = _beside(db, "log").open("a")
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__, str(db), str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C is for its users; it ends after them
+        text=True,
+    )
+    watch = threading.Timer(_START_SECONDS, process.kill)
+    watch.start()
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+    finally:
+        watch.cancel()
+    if not url.startswith("http"):
+        process.kill()
+        process.wait()
+        raise EmbeddedError(url or f"the embedded service did not start; see {log.name}.")
+    return url
+
+
+def main(db: Path, port: int) -> int:
+    """The process of the service."""
+
+    def announce(url: str) -> None:
+        told = _beside(db, "url")
+        draft = told.with_suffix(".draft")
+        draft.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        draft.replace(told)
+        print(url, flush=True)
+        threading.Thread(target=_end_with_last_user, args=(db,), daemon=True).start()
+
+    try:
+        run(Options(db=db, port=port, access_key_file=_beside(db, "keys")), announce)
+    except (CannotServe, StoreError) as error:
+        print(" ".join(str(error).split()), flush=True)
+        return 1
+    return 0
+
+
+def _end_with_last_user(db: Path) -> None:
+    pause = threading.Event()
+    with _beside(db, "users").open("a") as users:
+        while True:
+            pause.wait(_LOOK_SECONDS)
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            # whoever comes now waits for the lock, which goes with this process
+            _beside(db, "url").unlink(missing_ok=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+            pause.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
