@@ -9,8 +9,7 @@ import json
 import logging
 import os
 import threading
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
 
 import click
 
@@ -31,15 +30,17 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class WorkerOptions:
+    """What a worker process needs; ``heartbeat`` is in seconds."""
+
     domain: str
     task_list: str
-    endpoint_url: str | None
-    nb_processes: int
-    concurrency: int
-    max_tasks_per_child: int | None
-    heartbeat: int
-    plan: Plan
+    nb_processes: int = 1
+    concurrency: int = 1
+    max_tasks_per_child: int | None = None
+    heartbeat: int = 60
+    plan: Plan = field(default_factory=Plan)
+    endpoint_url: str | None = None
 
     def connect(self) -> Client:
         return Client(endpoint_url=self.endpoint_url)
@@ -127,7 +128,7 @@ def start(
         raise Refusal(str(error)) from None
     color = ctx.find_root().params.get("color", "auto")
     single = one_task or poll_data is not None
-    options = _Options(
+    options = WorkerOptions(
         domain=domain,
         task_list=task_list or "",
         endpoint_url=endpoint_url,
@@ -142,17 +143,18 @@ def start(
     if single:
         return _execute_one(options, work)
     forks = Forks()
-    return Supervisor(lambda number: forks.start(lambda: _serve(options)), 1, "Worker").run()
+    return Supervisor(lambda number: forks.start(lambda: serve(options)), 1, "Worker").run()
 
 
-def _serve(options: _Options) -> int:
+def serve(options: WorkerOptions) -> int:
+    """One worker process: until it is told to stop."""
     stop = stop_on_signals()
     with _pool(options, stop) as pool:
         _worker(options, pool).run(stop)
         return int(pool.broken)
 
 
-def _execute_one(options: _Options, work: ActivityWork | None) -> int:
+def _execute_one(options: WorkerOptions, work: ActivityWork | None) -> int:
     stop = stop_on_signals()
     with _pool(options, stop) as pool:
         worker = _worker(options, pool)
@@ -163,7 +165,7 @@ def _execute_one(options: _Options, work: ActivityWork | None) -> int:
         return int(pool.broken)
 
 
-def _pool(options: _Options, stop: threading.Event) -> Pool:
+def _pool(options: WorkerOptions, stop: threading.Event) -> Pool:
     return Pool(
         options.nb_processes,
         options.concurrency,
@@ -173,7 +175,7 @@ def _pool(options: _Options, stop: threading.Event) -> Pool:
     )
 
 
-def _worker(options: _Options, pool: Pool) -> Worker:
+def _worker(options: WorkerOptions, pool: Pool) -> Worker:
     return Worker(
         options.connect,
         options.connect_once,
@@ -181,12 +183,8 @@ def _worker(options: _Options, pool: Pool) -> Worker:
         options.task_list,
         pool,
         heartbeat=options.heartbeat,
-        patient=_is_amazon(options.connect().endpoint_url),
+        patient=options.connect().is_amazon,
     )
-
-
-def _is_amazon(url: str) -> bool:
-    return "amazonaws.com" in (urlsplit(url).hostname or "")
 
 
 def _check_module(name: str) -> None:
@@ -207,7 +205,7 @@ def _work(domain: str, task_list: str | None, poll_data: str) -> ActivityWork:
         ) from None
 
 
-def _check_access(options: _Options) -> None:
+def _check_access(options: WorkerOptions) -> None:
     """Say now what keeps the worker from calling SWF at all; the rest may get better while it runs."""
     request = {"domain": options.domain, "taskList": {"name": options.task_list or "default"}}
     try:
