@@ -22,6 +22,9 @@ COMMANDS = {
     "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
     "workflow.start": ("simpleflow.cli.workflow", "start", "Start a workflow; with --local, run it here."),
     "worker.start": ("simpleflow.cli.worker", "start", "Execute activities until told to stop."),
+    "service.start": ("simpleflow.cli.service", "start", "Serve Amazon SWF from a database on this machine."),
+    "service.check": ("simpleflow.cli.service", "check", "Look whether a database of the service is sound."),
+    "service.backup": ("simpleflow.cli.service", "backup", "Copy a database of the service while it is in use."),
 }
 
 
