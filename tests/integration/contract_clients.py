@@ -159,6 +159,7 @@ class Port:
 
     def __init__(self) -> None:
         self._served: dict[str, Served] = {}
+        self._request_ids: set[str] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._up = threading.Event()
@@ -196,6 +197,14 @@ class Port:
     def within(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
+    def seen(self, metadata: Record, *, void: bool) -> None:
+        """What holds for every answer: an id of its own, the content type of the request, no body for no answer."""
+        headers = metadata["HTTPHeaders"]
+        assert headers["x-amzn-requestid"] not in self._request_ids
+        self._request_ids.add(headers["x-amzn-requestid"])
+        assert headers["content-type"] == "application/x-amz-json-1.0"
+        assert (headers["content-length"] == "0") == void
+
     def served(self, name: str) -> Served:
         return self._served[name]
 
@@ -220,9 +229,11 @@ class PortClient:
         try:
             answer = self._client._make_api_call(operation, request)
         except ClientError as error:
+            self._port.seen(error.response["ResponseMetadata"], void=False)
             told = error.response["Error"]
             raise Refusal(told["Code"], told["Message"] or None) from None
-        del answer["ResponseMetadata"]
+        metadata = answer.pop("ResponseMetadata")
+        self._port.seen(metadata, void=not answer)
         return _with_numbers(answer)
 
     def advance(self, seconds: float) -> None:
