@@ -32,9 +32,12 @@ def paginated(run_id: str) -> list[tuple[str, dict[str, Any]]]:
 def test_unknown_domain(kit: Kit) -> None:
     refusal = "UnknownResourceFault", "Unknown domain: nowhere"
     assert kit.refused("DescribeDomain", name="nowhere") == refusal
-    assert kit.refused("PollForActivityTask", domain="nowhere", taskList={"name": "workers"}) == refusal
-    assert kit.refused("PollForDecisionTask", domain="nowhere", taskList={"name": "deciders"}) == refusal
-    assert kit.refused("CountOpenWorkflowExecutions", domain="nowhere", **SINCE_EVER) == refusal
+    for kind in ("Decision", "Activity"):
+        for operation in (f"PollFor{kind}Task", f"CountPending{kind}Tasks"):
+            assert kit.refused(operation, domain="nowhere", taskList={"name": "deciders"}) == refusal
+    for state in ("Open", "Closed"):
+        for operation in (f"List{state}WorkflowExecutions", f"Count{state}WorkflowExecutions"):
+            assert kit.refused(operation, domain="nowhere", **SINCE_EVER) == refusal
 
 
 def test_unknown_run(kit: Kit) -> None:

@@ -398,6 +398,16 @@ def test_tokens_and_timers_survive_a_restart() -> None:
     assert bench.service.open_executions() == {}
 
 
+def test_nobody_is_told_of_the_tasks_of_a_restored_service() -> None:
+    bench = Bench(whole=True)
+    bench.start()
+    heard: list[tuple[str, str, str, str]] = []
+    bench.service = restored(bench, on_task_available=lambda *name: heard.append(name))
+    assert heard == []
+    bench.start("w2", taskList={"name": "m"})
+    assert heard == [("decision", "us-east-1", "d", "m")]
+
+
 def test_a_serial_is_never_given_twice() -> None:
     bench = Bench(whole=True)
     bench.start()
