@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from .output import Refusal
 
 _FORMS = """expected '[1, 5]', '{"args": [1]}', '{"kwargs": {"x": 1}}' or '{"args": [1], "kwargs": {"t": 5}}'."""
+
+
+def read_input(text: str | None, file: TextIO | None) -> tuple[list[Any], dict[str, Any]]:
+    """Args and kwargs of ``--input`` or ``--input-file``. Raises Refusal."""
+    if file is None:
+        return ([], {}) if text is None else parse_input(text, "--input")
+    if text is not None:
+        raise Refusal("--input and --input-file exclude each other; give one of them.")
+    try:
+        return parse_input(file.read(), f"--input-file {file.name}")
+    except UnicodeDecodeError as error:
+        raise Refusal(f"--input-file {file.name} is not UTF-8: {error.reason} at byte {error.start}.") from None
 
 
 def parse_input(text: str, source: str) -> tuple[list[Any], dict[str, Any]]:

@@ -20,6 +20,7 @@ from .output import FORMATS, Output
 #: Command -> module, function and what the list of commands says of it.
 COMMANDS = {
     "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
+    "standalone": ("simpleflow.cli.standalone", "standalone", "Run a workflow with all that it needs, durably."),
     "workflow.start": ("simpleflow.cli.workflow", "start", "Start a workflow; with --local, run it here."),
     "worker.start": ("simpleflow.cli.worker", "start", "Execute activities until told to stop."),
     "service.start": ("simpleflow.cli.service", "start", "Serve Amazon SWF from a database on this machine."),

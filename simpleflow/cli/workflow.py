@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
@@ -17,7 +17,7 @@ from ..payloads.limits import JumboTooLargeError
 from ..process.find import NotFound, find_workflow
 from ..process.perform import Middlewares
 from ..tracebacks import author_traceback
-from .inputs import parse_input
+from .inputs import read_input
 from .output import Refusal, watched_stdout, write_last_line
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def start(
         middlewares = Middlewares.load(middleware_pre_execution, middleware_post_execution)
     except NotFound as error:
         raise Refusal(str(error)) from None
-    (args, kwargs), tag_list = _input(input, input_file), _tags(tags)
+    (args, kwargs), tag_list = read_input(input, input_file), split_tags(tags)
     ended = _run_here(
         lambda: execute(
             workflow_class,
@@ -110,22 +110,11 @@ def _run_here(run: Callable[[], LocalRun]) -> LocalRun:
         raise click.ClickException(author_traceback(error).rstrip()) from None
 
 
-def _input(text: str | None, file: TextIO | None) -> tuple[list[Any], dict[str, Any]]:
-    if file is None:
-        return ([], {}) if text is None else parse_input(text, "--input")
-    if text is not None:
-        raise Refusal("--input and --input-file exclude each other; give one of them.")
-    try:
-        return parse_input(file.read(), f"--input-file {file.name}")
-    except UnicodeDecodeError as error:
-        raise Refusal(f"--input-file {file.name} is not UTF-8: {error.reason} at byte {error.start}.") from None
-
-
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _tags(text: str | None) -> list[str]:
+def split_tags(text: str | None) -> list[str]:
     tags = [tag.strip() for tag in (text or "").split(",") if tag.strip()]
     if len(tags) > _MOST_TAGS:
         raise Refusal(f"--tags has {len(tags)} tags; an execution has {_MOST_TAGS} at most.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..payloads import codec
 from . import state as s
 from .events import ATTRIBUTES, Batch
 from .state import Changes, ExecutionState, MarkerEvent, Record, Signal
@@ -247,6 +248,10 @@ def _execution_started(state: ExecutionState, event: Event, attributes: Attribut
 def _signaled(state: ExecutionState, event: Event, attributes: Attributes) -> None:
     sender = (attributes.get("externalWorkflowExecution") or {}).get("workflowId")
     name = attributes["signalName"]
+    if name == s.INTERRUPTED:
+        events = codec.decode(attributes.get("input"))
+        state.interrupted.update(events if isinstance(events, list) else ())
+        return
     signal = Signal(name, event["eventId"], event["eventTimestamp"], attributes.get("input"), sender, attributes)
     state.signals[name].append(signal)
     state.changes.ended.append(signal)

@@ -22,6 +22,8 @@ CANCEL_CHILD = "cancellation of the child workflow"
 RESERVED = ("_simpleflow_", "__simpleflow_")
 WAKE_UP_TIMER = "_simpleflow_wake_up_timer"
 SIDE_EFFECT = "simpleflow.side_effect"
+#: A signal of the library's own. Its input lists the events of activities that a stop of ours has interrupted.
+INTERRUPTED = "_simpleflow_interrupted"
 
 Key = tuple[str, Any]
 
@@ -120,6 +122,7 @@ class ExecutionState:
         self.signals: defaultdict[str, list[Signal]] = defaultdict(list)
         self.markers: list[MarkerEvent] = []
         self.timers: dict[str, Record] = {}
+        self.interrupted: set[int] = set()  # scheduled events of activities whose timeouts are no failures
         self.cancel_requested = False
         self.close_refused: str | None = None
         self.context: str | None = None

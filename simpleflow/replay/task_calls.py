@@ -137,6 +137,9 @@ class TaskCall(Call):
             if remedy is not None:
                 self._refused(remedy)
                 return
+        if record.outcome == "ActivityTaskTimedOut" and record.event_id in self.run.state.interrupted:
+            self.run.emit(self)  # nobody worked on it: that was no attempt
+            return
         self.failed_attempts += 1
         self.run.judge(self, record)
 

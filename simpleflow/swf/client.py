@@ -60,6 +60,14 @@ class Client:
         self._signer = client._request_signer
         self._http = client._endpoint.http_session
 
+    @staticmethod
+    def has_credentials() -> bool:
+        """Whether boto3 finds credentials."""
+        try:
+            return boto3.session.Session().get_credentials() is not None
+        except botocore.exceptions.BotoCoreError:
+            return False
+
     @property
     def is_amazon(self) -> bool:
         """Whether this is Amazon's SWF, which loses a task to a poll whose client has gone."""
@@ -76,6 +84,10 @@ class Client:
                     raise
             self._sleep(backed_off(attempt, self._chance))
         raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close the connections: before a fork, which would share them."""
+        self._http.close()
 
     def pages(self, operation: str, member: str, request: dict[str, Any]) -> Iterator[Any]:
         """The items of all pages of a listing, read as they are asked for."""

@@ -1,0 +1,133 @@
+"""Starting an execution, and what its history says of its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import settings
+from ..payloads import codec
+from ..registry import full_name
+from ..replay.events import ATTRIBUTES, CLOSING
+from ..replay.state import INTERRUPTED
+from ..replay.work import Event, MissingType, RunKey
+from ..workflow import Workflow
+from .client import Client
+from .errors import Refused
+from .types import register_type
+from .work import whole_history
+
+YEAR_SECONDS = 31_536_000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to start an execution of a Workflow class. Timeouts are in seconds."""
+
+    domain: str
+    workflow: type[Workflow]
+    workflow_id: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    task_list: str
+    execution_timeout: int | str | None = None
+    decision_tasks_timeout: int | str | None = None
+    tags: tuple[str, ...] = ()
+
+    def request(self) -> dict[str, Any]:
+        workflow: Any = self.workflow
+        execution = self.execution_timeout or getattr(workflow, "execution_timeout", None)
+        decision = self.decision_tasks_timeout or getattr(workflow, "decision_tasks_timeout", None)
+        extra = {"class": full_name(workflow)}
+        request = {
+            "domain": self.domain,
+            "workflowId": self.workflow_id,
+            "workflowType": {"name": workflow.name, "version": str(workflow.version)},
+            "taskList": {"name": self.task_list},
+            "input": codec.encode({"args": self.args, "kwargs": self.kwargs, "__extra": extra}, root=""),
+            "executionStartToCloseTimeout": str(execution or settings.WORKFLOW_DEFAULT_EXECUTION_TIME),
+            "taskStartToCloseTimeout": str(decision or settings.WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT),
+            "childPolicy": workflow.child_policy or "TERMINATE",
+            "tagList": list(self.tags),
+        }
+        return {key: value for key, value in request.items() if value != []}
+
+
+def start(client: Client, what: Start) -> RunKey:
+    """Start the execution; its type is registered if it is missing. Raises SwfError."""
+    request = what.request()
+    try:
+        run_id = client.call("StartWorkflowExecution", request)["runId"]
+    except Refused as error:
+        if error.code != "UnknownResourceFault" or not error.message.startswith("Unknown type"):
+            raise
+        missing = MissingType("workflow", str(what.workflow.name), str(what.workflow.version))
+        register_type(client, what.domain, missing, what.task_list)
+        run_id = client.call("StartWorkflowExecution", request)["runId"]
+    return RunKey(what.domain, what.workflow_id, run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended: the name of the closing event without ``WorkflowExecution``, and its attributes."""
+
+    status: str
+    attributes: dict[str, Any]
+
+
+def end_of(client: Client, key: RunKey) -> End | None:
+    """How the run ended; None while it is open."""
+    last = last_event(client, key)
+    if last["eventType"] not in CLOSING:
+        return None
+    return End(last["eventType"].removeprefix("WorkflowExecution"), last[ATTRIBUTES[last["eventType"]]])
+
+
+def last_event(client: Client, key: RunKey) -> Event:
+    request = {
+        "domain": key.domain,
+        "execution": {"workflowId": key.workflow_id, "runId": key.run_id},
+        "reverseOrder": True,
+        "maximumPageSize": 1,
+    }
+    events: list[Event] = client.call("GetWorkflowExecutionHistory", request)["events"]
+    return events[0]
+
+
+def open_run(client: Client, domain: str, workflow_id: str) -> RunKey | None:
+    """The open run of a workflow id; None if there is none."""
+    request = {
+        "domain": domain,
+        "startTimeFilter": {"oldestDate": 0},
+        "executionFilter": {"workflowId": workflow_id},
+    }
+    for info in client.pages("ListOpenWorkflowExecutions", "executionInfos", request):
+        return RunKey(domain, workflow_id, info["execution"]["runId"])
+    return None
+
+
+def tell_interruption(client: Client, key: RunKey) -> str:
+    """Before a stopped run goes on: tell it whose timeouts are no failures. Its task list is returned.
+
+    Those are the activities that are open, and those that timed out since the last decision was begun.
+    """
+    events = whole_history(client, key)
+    begun = max((e["eventId"] for e in events if e["eventType"] == "DecisionTaskStarted"), default=0)
+    lost = {e["eventId"] for e in events if e["eventType"] == "ActivityTaskScheduled"}
+    for event in events:
+        kind = event["eventType"]
+        if kind in _ENDED and not (kind == "ActivityTaskTimedOut" and event["eventId"] > begun):
+            lost.discard(event[ATTRIBUTES[kind]]["scheduledEventId"])
+    if lost:
+        request = {
+            "domain": key.domain,
+            "workflowId": key.workflow_id,
+            "runId": key.run_id,
+            "signalName": INTERRUPTED,
+            "input": codec.encode(sorted(lost)),
+        }
+        client.call("SignalWorkflowExecution", request)
+    return str(events[0][ATTRIBUTES["WorkflowExecutionStarted"]]["taskList"]["name"])
+
+
+_ENDED = frozenset({"ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled"})
