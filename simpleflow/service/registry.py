@@ -172,7 +172,8 @@ def resolve(type: Type, request: Attributes, settings: Settings, options: Settin
         value = request.get(name) or defaults.get(default)
         if value:
             resolved[name] = value
-    resolved["taskList"] = {"name": resolved["taskList"]["name"]}
+    if request.get("taskList"):
+        resolved["taskList"] = {"name": request["taskList"]["name"]}
     return resolved
 
 
