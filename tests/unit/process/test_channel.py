@@ -1,34 +1,38 @@
 import os
 import socket
+from collections.abc import Iterator
 
 import pytest
 
 from simpleflow.process.channel import Channel
 
+Ends = tuple[Channel, Channel]
+
 
 @pytest.fixture
-def ends():
-    mine, other = Channel.pair()
-    yield mine, Channel(other)
+def ends() -> Iterator[Ends]:
+    mine, end = Channel.pair()
+    other = Channel(end)
+    yield mine, other
     mine.close()
-    Channel(other).close()
+    other.close()
 
 
-def test_messages_arrive_in_order_and_whole(ends):
+def test_messages_arrive_in_order_and_whole(ends: Ends) -> None:
     mine, other = ends
     for message in ({"a": "é" * 10_000}, {}, {"b": [1, None]}):
         mine.send(message)
     assert [other.receive() for _ in range(3)] == [{"a": "é" * 10_000}, {}, {"b": [1, None]}]
 
 
-def test_the_end_is_none_even_in_the_middle_of_a_message(ends):
+def test_the_end_is_none_even_in_the_middle_of_a_message(ends: Ends) -> None:
     mine, other = ends
     mine._socket.sendall(b"\x00\x00\x00\x09{")
     mine.close()
     assert other.receive() is None
 
 
-def test_what_has_arrived_is_read_after_hanging_up(ends):
+def test_what_has_arrived_is_read_after_hanging_up(ends: Ends) -> None:
     mine, other = ends
     other.send({"last": 1})
     mine.hang_up()
@@ -37,7 +41,7 @@ def test_what_has_arrived_is_read_after_hanging_up(ends):
     assert mine.receive() is None
 
 
-def test_who_was_not_read_learns_it(ends):
+def test_who_was_not_read_learns_it(ends: Ends) -> None:
     mine, other = ends
     mine.send({"task": 1})
     other.close()
@@ -45,7 +49,7 @@ def test_who_was_not_read_learns_it(ends):
         mine.receive()
 
 
-def test_sockets_travel_with_a_message_and_are_not_inherited(ends):
+def test_sockets_travel_with_a_message_and_are_not_inherited(ends: Ends) -> None:
     mine, other = ends
     near, far = socket.socketpair()
     with near, far:
