@@ -164,7 +164,7 @@ WANTED = """
 
 def test_every_feature_is_in_many_programs():
     found: Counter[str] = Counter()
-    total = 400
+    total = 500
 
     @settings(
         max_examples=total,
