@@ -158,8 +158,8 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._since = self.loop.time()
-        # asyncio does so only where the socket's protocol number is set, and accepted ones have the listener's 0. Without
-        # it the second write of an answer waits 40 ms for the client's delayed acknowledgement.
+        # asyncio does so only where the socket's protocol number is set, and accepted ones have the listener's 0.
+        # Without it the second write of an answer waits 40 ms for the client's delayed acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
