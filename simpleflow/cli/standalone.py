@@ -42,6 +42,7 @@ _LOOK_SECONDS = 0.1
 _LOOK_AT_AMAZON_SECONDS = 2.0
 _GRACE_SECONDS = 0.6  # for processes that have nothing to do any more
 _PATIENCE_SECONDS = 10.0  # for activities that run when the user stops
+_ENDING_SECONDS = 8.0  # for what they do about being ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +195,14 @@ class _Crew:
             max_tasks_per_child=None,
             heartbeat=self._heartbeat,
             plan=self._plan,
+            patience=_PATIENCE_SECONDS,
         )
         self._supervise("Decider", self._deciders, lambda: decide(deciding))
         self._supervise("Worker", 1, lambda: serve(working))
 
     def _supervise(self, name: str, count: int, target: Callable[[], int]) -> None:
         def supervise() -> int:
-            # Ctrl-C in a terminal reaches every process; the crew waits for what standalone decides
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            os.setpgrp()  # Ctrl-C in a terminal is for standalone, which stops its crew
             forks = Forks()
             return Supervisor(lambda number: forks.start(target), count, name).run()
 
@@ -269,7 +270,7 @@ def _follow(key: RunKey, place: Place, display: bool, crew: _Crew) -> End | None
                 raise
             place.service.revive()
     click.echo("stopping; activities that run have 10 s to finish", err=True)
-    crew.stop(_PATIENCE_SECONDS)
+    crew.stop(_PATIENCE_SECONDS + _ENDING_SECONDS)
     return None
 
 

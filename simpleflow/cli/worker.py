@@ -41,6 +41,7 @@ class WorkerOptions:
     heartbeat: int = 60
     plan: Plan = field(default_factory=Plan)
     endpoint_url: str | None = None
+    patience: float | None = None
 
     def connect(self) -> Client:
         return Client(endpoint_url=self.endpoint_url)
@@ -183,6 +184,7 @@ def _worker(options: WorkerOptions, pool: Pool) -> Worker:
         options.task_list,
         pool,
         heartbeat=options.heartbeat,
+        patience=options.patience,
         patient=options.connect().is_amazon,
     )
 

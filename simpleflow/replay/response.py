@@ -76,9 +76,8 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
 def _awaited(owners: list[Any]) -> bool:
     """Whether somebody waits, or may wait, for what SWF will not wake the decider for."""
     # who waits for a timer that is being cancelled does not wait for the cancellation
-    return any(
-        isinstance(owner, CancelTimerCall) or isinstance(owner, MarkerCall) and owner.future.awaited for owner in owners
-    )
+    markers = (owner for owner in owners if isinstance(owner, MarkerCall))
+    return any(isinstance(owner, CancelTimerCall) for owner in owners) or any(m.future.awaited for m in markers)
 
 
 def _context(run: Run) -> str | None:

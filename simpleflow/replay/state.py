@@ -22,7 +22,8 @@ CANCEL_CHILD = "cancellation of the child workflow"
 RESERVED = ("_simpleflow_", "__simpleflow_")
 WAKE_UP_TIMER = "_simpleflow_wake_up_timer"
 SIDE_EFFECT = "simpleflow.side_effect"
-#: A signal of the library's own. Its input lists the events of activities that a stop of ours has interrupted.
+#: A signal of the library's own, whose input lists the events of activities that a stop of ours has interrupted; and
+#: the reason of the failure that a worker gives for what it has interrupted.
 INTERRUPTED = "_simpleflow_interrupted"
 
 Key = tuple[str, Any]

@@ -137,11 +137,17 @@ class TaskCall(Call):
             if remedy is not None:
                 self._refused(remedy)
                 return
-        if record.outcome == "ActivityTaskTimedOut" and record.event_id in self.run.state.interrupted:
-            self.run.emit(self)  # nobody worked on it: that was no attempt
+        if self._interrupted(record):
+            self.run.emit(self)
             return
         self.failed_attempts += 1
         self.run.judge(self, record)
+
+    def _interrupted(self, record: Record) -> bool:
+        """Whether a stop of our own ended it: that was no attempt."""
+        if record.outcome == "ActivityTaskTimedOut":
+            return record.event_id in self.run.state.interrupted
+        return record.attributes.get("reason") == s.INTERRUPTED
 
     def conclude(self, record: Record) -> None:
         if record.outcome in _SUCCEEDED and not self.future.done:

@@ -19,8 +19,9 @@ from typing import Any
 from ..payloads import limits
 from ..process.outcome import Canceled, Died, Outcome
 from ..process.perform import Completed, Failed
-from ..process.pool import Pool
+from ..process.pool import Pool, Running
 from ..process.titles import set_title
+from ..replay.state import INTERRUPTED
 from .activity_work import ActivityWork, poll_activity
 from .client import Answer, Client, backed_off
 from .errors import Refused, SwfError
@@ -56,8 +57,10 @@ class Worker:
     """``run`` serves a task list until ``stop`` is set, ``run_one`` until it has executed one task.
 
     ``connect`` makes clients; ``connect_once`` makes one that does not repeat calls. ``heartbeat`` is in seconds, 0 for
-    none. A ``patient`` worker ends only when its last poll has come back: Amazon SWF hands a task to a poll whose
-    client has gone, and the task is then stuck until its timeout. The embedded service takes such a task back.
+    none. ``patience`` is how many seconds running activities have to finish after ``stop``, None for as long as they
+    need; then they are ended, and run again elsewhere without that counting as an attempt. A ``patient`` worker ends
+    only when its last poll has come back: Amazon SWF hands a task to a poll whose client has gone, and the task is then
+    stuck until its timeout. The embedded service takes such a task back.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Worker:
         pool: Pool,
         *,
         heartbeat: float,
+        patience: float | None = None,
         patient: bool = True,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
@@ -76,6 +80,9 @@ class Worker:
         self._domain = domain
         self._task_list = task_list
         self._pool = pool
+        self._patience = patience
+        self._interrupting = False
+        self._running: set[Running] = set()
         self._patient = patient
         self._wait = wait
         self._heartbeats = Heartbeats(connect_once, heartbeat)
@@ -100,7 +107,13 @@ class Worker:
             for thread in threads:
                 thread.join()
         with self._rested:
-            self._rested.wait_for(lambda: not self._busy)
+            if not self._rested.wait_for(lambda: not self._busy, self._patience):
+                self._interrupting = True
+        if self._interrupting:
+            for running in tuple(self._running):
+                running.cancel()
+            with self._rested:
+                self._rested.wait_for(lambda: not self._busy)
         self._heartbeats.close()
 
     def run_one(self, stop: threading.Event) -> None:
@@ -117,9 +130,13 @@ class Worker:
     ) -> None:
         """Execute a task and answer."""
         running = self._pool.start(work.call)
+        self._running.add(running)
         with self._heartbeats.watch(work, running) as watch:
             outcome = running.wait(watch.hurry)
+            self._running.discard(running)
             on_outcome()
+            if self._interrupting and isinstance(outcome, Canceled | Died):
+                outcome = Failed(INTERRUPTED, "The worker was stopped while it executed the activity.")
             self._respond(work, outcome, stop)
 
     def _title(self, state: str) -> None:
