@@ -211,13 +211,19 @@ def side_effects(events: Sequence[Event]) -> list[str]:
 def answer_nondeterminism(error: NondeterminismError, work: DecisionWork, fails: bool = False) -> Decisions:
     """What a decider answers when the code does not fit: wait and look again, so that a roll-back heals the execution.
 
-    The wait doubles from a minute to an hour. With ``fails`` the execution fails.
+    The wait doubles from a minute to an hour; there is one at a time. With ``fails`` the execution fails.
     """
     if fails:
         return Decisions((failed(f"nondeterminism: {error}").wire,), closes=True)
     context = json.dumps({"error": "nondeterminism", "event": error.event_id, "message": str(error)[:4000]})
-    timers = [e["timerStartedEventAttributes"] for e in work.events if e["eventType"] == "TimerStarted"]
-    waits = [int(t["startToFireTimeout"]) for t in timers if t["timerId"] == s.WAKE_UP_TIMER]
-    seconds = min(3600, max(60, 2 * waits[-1] if waits else 0))
+    waits = {
+        event["eventId"]: int(event["timerStartedEventAttributes"]["startToFireTimeout"])
+        for event in work.events
+        if event["eventType"] == "TimerStarted" and event["timerStartedEventAttributes"]["timerId"] == s.WAKE_UP_TIMER
+    }
+    fired = {e["timerFiredEventAttributes"]["startedEventId"] for e in work.events if e["eventType"] == "TimerFired"}
+    if waits.keys() - fired:
+        return Decisions(execution_context=context, shared_task_list=True)
+    seconds = min(3600, max([60, *(2 * wait for wait in waits.values())]))
     wake_up = decision("StartTimer", timerId=s.WAKE_UP_TIMER, startToFireTimeout=str(seconds))
     return Decisions((wake_up,), execution_context=context, shared_task_list=True)

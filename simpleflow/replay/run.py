@@ -159,14 +159,14 @@ class Run:
             owner = self.outbox.confirm(record.key)
             if owner is not None:
                 self._claim(owner, record)
-            elif self.ending is None:
+            else:
                 self.unclaimed.setdefault(record.key, []).append(record)
                 strangers.append(record)
         for record in changes.started:
             record.started = True
             if record.owner is not None:
                 record.owner.begun(record)
-        if strangers and not self.restarting:
+        if strangers and not self.restarting and self.ending is None:
             self._meet(strangers)
 
     def _meet(self, strangers: list[Record]) -> None:

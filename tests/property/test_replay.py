@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
-from support.driver import Option, World, attributes, check_ids
+from support.driver import SWF_LIMITS, Option, World, attributes, check_ids
 from support.interpreter import ROOTS, TAPE, WORKFLOWS, Worker, work
 from support.oracle import End, Oracle, Unsupported
 from support.programs import features, programs
@@ -131,7 +131,7 @@ def examples(share: float = 1.0) -> settings:
 @examples()
 @given(programs(), SEEDS, st.booleans())
 def test_replay_with_the_limits_of_swf(program, seed, registered):
-    prove(program, seed, Limits(), chaos=True, registered=registered)
+    prove(program, seed, SWF_LIMITS, chaos=True, registered=registered)
 
 
 @examples()

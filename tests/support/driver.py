@@ -36,6 +36,9 @@ _MONTH_MS = 30 * 86_400_000
 _SOON_MS = 60_000
 _REQUEST_SIZE = 1_000_000
 
+#: Those of Amazon, whatever SIMPLEFLOW_ENV says.
+SWF_LIMITS = Limits(decisions=100, request_bytes=1_000_000, open_activities=1000)
+
 Event = dict[str, Any]
 
 
@@ -143,7 +146,7 @@ class World:
         self.service = Service(
             service_limits, entropy=random.Random(7).randbytes, on_task_available=self._on_task_available
         )
-        self.limits = limits or Limits()
+        self.limits = limits or SWF_LIMITS
         self.workflows = {full_object_name(w): w for w in workflows} | {w.name: w for w in workflows}
         self.engine = self._new_engine()
         self.work = work or (lambda task: Completed(json.dumps(task.args)))
