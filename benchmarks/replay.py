@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kit import environment, histories, workload
 from kit.histories import Recording, record
-from kit.measure import REPEATS, Measurement, machine, repeated, seconds, wall_seconds
+from kit.measure import REPEATS, Measurement, machine, repeated, seconds, seconds_of_children
 
 from simpleflow import local
 
@@ -27,6 +27,7 @@ RESULTS_PER_DECISION = 10  # of the fan-outs
 HEADER = ("", "ratio", "parsing", "median", "spread", "existing", "target", "")
 WIDTHS = (44, 8, 8, 10, 22, 10, 10, 6)
 IMPORT = "import time; t = time.process_time(); import simpleflow; print(time.process_time() - t)"
+HELP = ("-m", "simpleflow", "--help")
 PACKAGES = ("simpleflow", "greenlet", "orjson", "botocore")
 
 
@@ -53,7 +54,7 @@ def write(measurements: list[Measurement]) -> None:
         "machine": machine(),
         "versions": {**versions, "existing simpleflow": environment.VERSION},
         "repeats": REPEATS,
-        "unit": "seconds of CPU time (simpleflow --help: of wall time)",
+        "unit": "seconds of CPU time",
         "measurements": [measurement.to_json() for measurement in measurements],
     }
     RESULTS.parent.mkdir(exist_ok=True)
@@ -147,7 +148,10 @@ def starts(existing: environment.Existing) -> Iterator[Measurement]:
     loaded = output(sys.executable, "-c", "import simpleflow, sys; print({'boto3', 'botocore'} & set(sys.modules))")
     assert loaded == "set()\n", f"import simpleflow loads {loaded}"
     helps = [
-        [wall_seconds(lambda python=python: output(python, "-m", "simpleflow", "--help")) for _ in range(REPEATS)]
+        [
+            seconds_of_children(lambda python=python: output(python, "-m", "simpleflow", "--help"))
+            for _ in range(REPEATS)
+        ]
         for python in pythons
     ]
     yield Measurement("simpleflow --help", *helps, at_most=200e-3)
