@@ -97,7 +97,7 @@ def decide(options: DeciderOptions) -> int:
         options.connect,
         options.domain,
         options.task_list,
-        Engine(workflows.find, task_list=options.override),
+        Engine(workflows.find, task_list=options.override, fields=fields()),
         workflows,
         affinity=options.affinity,
         patient=options.connect().is_amazon,

@@ -28,6 +28,8 @@ from .output import Refusal
 
 logger = logging.getLogger(__name__)
 
+_INTERRUPTED = 130
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
@@ -156,7 +158,7 @@ def serve(options: WorkerOptions) -> int:
 
 
 def _execute_one(options: WorkerOptions, work: ActivityWork | None) -> int:
-    stop = stop_on_signals()
+    stop = stop_on_signals(on_second=lambda: os._exit(_INTERRUPTED))
     with _pool(options, stop) as pool:
         worker = _worker(options, pool)
         if work is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable
 from typing import TextIO
@@ -38,6 +39,7 @@ _MOST_TAGS = 5
 @click.option("--local", is_flag=True, help="Run the workflow, its children and its activities in this process.")
 @click.option("--check-replay", is_flag=True, help="With --local: take each decision once more, from scratch.")
 @click.option("--real-time", is_flag=True, help="With --local: wait for timers instead of jumping over them.")
+@click.option("--endpoint-url", help="Where SWF is, if not at Amazon or at AWS_ENDPOINT_URL_SWF.")
 @click.option(
     "--middleware-pre-execution",
     multiple=True,
@@ -61,22 +63,47 @@ def start(
     local: bool,
     check_replay: bool,
     real_time: bool,
+    endpoint_url: str | None,
     middleware_pre_execution: tuple[str, ...],
     middleware_post_execution: tuple[str, ...],
 ) -> None:
     """Start the WORKFLOW with this dotted path, such as examples.basic.BasicWorkflow.
 
-    With --local the last line of stdout is the result, as JSON. The exit code is 1 if the workflow does not complete.
+    stdout gets the workflow id and the run id. With --local its last line is the result, as JSON, and the exit code is
+    1 if the workflow does not complete.
+
+    Example: simpleflow workflow.start --local examples.basic.BasicWorkflow --input '[1, 5]'
     """
-    if not local:
-        raise Refusal("only local mode exists yet: add --local.")
     stdout = watched_stdout()
     try:
         workflow_class = find_workflow(workflow)
         middlewares = Middlewares.load(middleware_pre_execution, middleware_post_execution)
     except NotFound as error:
         raise Refusal(str(error)) from None
+    middlewares_given = middleware_pre_execution or middleware_post_execution
+    if not local and (middlewares_given or check_replay or real_time):
+        raise Refusal("--middleware-…, --check-replay and --real-time go with --local; workers have middlewares too.")
     (args, kwargs), tag_list = read_input(input, input_file), split_tags(tags)
+    if not local:
+        if not domain:
+            raise Refusal("--domain is missing (or SWF_DOMAIN); to run the workflow in this process add --local.")
+        if not (task_list or workflow_class.task_list):
+            raise Refusal("--task-list is missing: the workflow has none of its own.")
+        starting = importlib.import_module("simpleflow.cli.starting")  # boto3 is not for local runs
+        what = starting.Start(
+            domain,
+            workflow_class,
+            workflow_id or f"{workflow_class.name}-{workflow_class.version}-{RealTimeClock().now_ms() // 1000}",
+            args,
+            kwargs,
+            task_list or workflow_class.task_list,
+            execution_timeout,
+            decision_tasks_timeout,
+            tuple(tag_list),
+        )
+        key = starting.start_on_swf(what, endpoint_url)
+        stdout.write(f"{key.workflow_id} {key.run_id}\n")
+        return
     ended = _run_here(
         lambda: execute(
             workflow_class,

@@ -1,0 +1,24 @@
+"""Starting an execution on SWF. A module of its own, because what it imports takes longer than a small local run."""
+
+from __future__ import annotations
+
+import click
+
+from ..exceptions import InvalidTask
+from ..payloads.codec import EncodeError
+from ..payloads.limits import JumboTooLargeError
+from ..replay.work import RunKey
+from ..swf.client import Client
+from ..swf.errors import SwfError
+from ..swf.start import Start, start
+from .output import Refusal
+
+
+def start_on_swf(what: Start, endpoint_url: str | None) -> RunKey:
+    """Start the execution and register its type if it is missing; what goes wrong is told in one line."""
+    try:
+        return start(Client(endpoint_url=endpoint_url), what)
+    except SwfError as error:
+        raise click.ClickException(str(error)) from None
+    except (EncodeError, InvalidTask, JumboTooLargeError) as error:
+        raise Refusal(str(error)) from None

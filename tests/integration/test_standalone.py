@@ -1,0 +1,244 @@
+"""The same workflow on the embedded service: with standalone, and with daemons. Real processes, the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support.processes import wait_until
+
+from simpleflow.replay.work import RunKey
+from simpleflow.swf.client import Client
+from simpleflow.swf.start import end_of
+
+ROOT = Path(__file__).parents[2]
+_LIMIT = 60
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SWF_", "SIMPLEFLOW_"))}
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]), "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture
+def command() -> list[str]:
+    return [sys.executable, "-m", "simpleflow"]
+
+
+@pytest.fixture
+def run(tmp_path: Path, environment: dict[str, str], command: list[str]) -> Run:
+    def run(*args: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *args],
+            cwd=tmp_path,
+            env={**environment, **changes},
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path: Path) -> Iterator[None]:
+    """Every process of ours that works in this test's directory is gone soon after the test."""
+    yield
+
+    def ours() -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.cwd() == str(tmp_path) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    wait_until(lambda: not ours(), "the end of all processes")
+
+
+def test_the_quick_start(run: Run) -> None:
+    done = run("standalone", "--embedded", "examples.basic.BasicWorkflow", "--input", "[1, 0]", "--workflow-id", "w")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r"w \S{46}", lines[0])
+    assert lines[1:] == ["(1 + 1) * 2 = 4", "4"]
+    assert "running on the embedded service, database .simpleflow/swf.db" in done.stderr
+
+
+FAILS = """
+from simpleflow import Workflow, activity
+
+@activity.with_attributes(task_list="x", raises_on_failure=True)
+def explode(what):
+    raise ValueError(what)
+
+class Explodes(Workflow):
+    name, version, task_list = "explodes", "1", "x"
+    def run(self):
+        return self.submit(explode, "boom").result
+
+class Counts(Workflow):
+    name, version, task_list = "counts", "1", "x"
+    def run(self, i=0):
+        if i < 3:
+            self.submit(self.continue_as_new(i=i + 1))
+        return i
+"""
+
+
+def test_a_failure_is_told_and_is_the_exit_code(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text(FAILS)
+    done = run("standalone", "fails.Explodes")
+    assert done.returncode == 1
+    assert 'Workflow execution error in activity-fails.explode: "ValueError: boom"' in done.stderr
+    assert "raise ValueError(what)" in done.stderr
+    assert "simpleflow/process" not in done.stderr
+
+
+def test_a_run_that_continues_as_new_is_followed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text(FAILS)
+    done = run("standalone", "fails.Counts")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3"), done.stderr
+
+
+SLOW = """
+import pathlib
+from simpleflow import Workflow, activity
+
+@activity.with_attributes(task_list="x", retry=0, raises_on_failure=True)
+def wait_for(path, x):
+    pathlib.Path("started").touch()
+    while not pathlib.Path(path).exists():
+        activity.heartbeat()
+    return x + 1
+
+class Slow(Workflow):
+    name, version, task_list = "slow", "1", "x"
+    def run(self, x):
+        return self.submit(wait_for, "go", self.submit(wait_for, "go", x)).result
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_resumed(
+    run: Run,
+    command: list[str],
+    environment: dict[str, str],
+    tmp_path: Path,
+    how: signal.Signals,
+) -> None:
+    """Ctrl-C lets the activity finish what it can; kill -9 leaves it to be run again. Neither is a failure."""
+    (tmp_path / "slow.py").write_text(SLOW.replace("retry=0", "retry=0, start_to_close_timeout=3"))
+    stopped = subprocess.Popen(
+        [*command, "standalone", "--embedded", "slow.Slow", "--input", "[1]", "--workflow-id", "w"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until((tmp_path / "started").exists, "the start of the activity", _LIMIT)
+    stopped.send_signal(how)
+    if how == signal.SIGINT:
+        (tmp_path / "go").touch()
+    _, told = stopped.communicate(timeout=_LIMIT)
+    if how == signal.SIGINT:
+        assert stopped.returncode == 130
+        assert "to go on: simpleflow standalone slow.Slow --resume w" in told
+    (tmp_path / "go").touch()
+    done = run("standalone", "--embedded", "slow.Slow", "--resume", "w")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3"), done.stderr
+
+
+def test_there_is_nothing_to_resume(run: Run) -> None:
+    done = run("standalone", "--embedded", "examples.basic.BasicWorkflow", "--resume", "unknown")
+    assert done.returncode == 2
+    assert "there is no open execution 'unknown'" in done.stderr
+
+
+def test_without_credentials_the_command_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "none")
+    done = run(
+        "workflow.start",
+        "--domain",
+        "d",
+        "examples.basic.BasicWorkflow",
+        "--input",
+        "[1]",
+        AWS_SHARED_CREDENTIALS_FILE=nowhere,
+        AWS_CONFIG_FILE=nowhere,
+    )
+    assert done.returncode == 1
+    assert "no AWS credentials" in done.stderr
+    assert "--embedded" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_daemons(run: Run, command: list[str], environment: dict[str, str], tmp_path: Path) -> None:
+    """service.start, decider.start, worker.start and workflow.start beside each other."""
+    started: list[subprocess.Popen[str]] = []
+
+    def daemon(*args: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*command, *args],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    try:
+        service = daemon("service.start", "--db", "s.db", "--port", "0")
+        assert service.stdout is not None
+        while not (line := service.stdout.readline()).startswith("export AWS_ENDPOINT_URL_SWF="):
+            pass
+        url = line.strip().partition("=")[2]
+        environment.update(AWS_ENDPOINT_URL_SWF=url, AWS_DEFAULT_REGION="us-east-1")
+        environment.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y")
+        basic = "examples.basic.BasicWorkflow"
+        decider = daemon("decider.start", "--domain", "D", "--task-list", "test", "-N", "1", basic)
+        worker = daemon("worker.start", "--domain", "D", "--task-list", "quickstart", "-N", "1")
+        begun: list[str] = []
+
+        def start() -> bool:
+            done = run("workflow.start", "--domain", "D", "--task-list", "test", "--input", "[1, 0]", basic)
+            begun.extend(done.stdout.split())
+            return done.returncode == 0
+
+        wait_until(start, "the start of the execution")
+        workflow_id, run_id = begun
+        assert re.fullmatch(r"basic-example-\d+", workflow_id)
+        wait_until(lambda: _result(url, workflow_id, run_id) == 4, "the result")
+        for process in (worker, decider, service):
+            process.send_signal(signal.SIGTERM)
+        assert [process.wait(_LIMIT) for process in (worker, decider, service)] == [0, 0, 0]
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def _result(url: str, workflow_id: str, run_id: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "x")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+        end = end_of(Client("us-east-1", url), RunKey("D", workflow_id, run_id))
+    return None if end is None else json.loads(end.attributes["result"])
