@@ -160,6 +160,7 @@ class Port:
     def __init__(self) -> None:
         self._served: dict[str, Served] = {}
         self._request_ids: set[str] = set()
+        self.clients: list[Any] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._up = threading.Event()
@@ -190,6 +191,9 @@ class Port:
         return PortClient(self, name)
 
     def stop(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.clients = []
         for served in self._served.values():
             self.within(served.close())
         self._served = {}
@@ -224,6 +228,7 @@ class PortClient:
         self._port = port
         self._name = name
         self._client = _SESSION.client("swf", region_name=region, endpoint_url=port.url(name), config=_PLAIN)
+        port.clients.append(self._client)
 
     def call(self, operation: str, request: Record) -> Record:
         try:

@@ -38,6 +38,7 @@ class ServiceProcess:
         )
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
+        self._clients: list[Any] = []
 
     @property
     def port(self) -> int:
@@ -47,7 +48,9 @@ class ServiceProcess:
 
     def client(self, key: str = "any", secret: str = "thing", region: str = "us-east-1") -> Any:
         session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
-        return session.client("swf", endpoint_url=self.url, config=Config(retries={"total_max_attempts": 1}))
+        client = session.client("swf", endpoint_url=self.url, config=Config(retries={"total_max_attempts": 1}))
+        self._clients.append(client)
+        return client
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -79,6 +82,8 @@ class ServiceProcess:
         return code, told
 
     def _close(self) -> None:
+        for client in self._clients:
+            client.close()
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
