@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from .. import activity, logging_context
-from ..payloads import codec, limits
+from ..payloads import codec
+from ..payloads.objects import fields
 from .channel import Channel, Message
 from .perform import ActivityCallData, Completed, Failed, Middlewares, failure_of, perform
 from .titles import set_title
@@ -114,7 +115,7 @@ class Link:
     def heartbeat(self, details: Any) -> None:
         text = details if details is None or isinstance(details, str) else codec.encode(details)
         if text is not None:
-            limits.check("heartbeat_details", text)
+            text = fields().store("heartbeat_details", text)
         with self._lock:
             if self._open:
                 self._slot.send({"heartbeat": text})

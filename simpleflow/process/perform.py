@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..activity import Activity, current_context
-from ..exceptions import ExecutionError
+from ..exceptions import ExecutionError, PayloadError
 from ..futures import Future
 from ..payloads import codec, limits
+from ..payloads.objects import fields
 from ..tracebacks import author_traceback
 from ..utils import full_object_name
 from .find import NotFound, find_activity, load
@@ -37,7 +39,7 @@ class ActivityCallData:
             "workflow_id": self.workflow_id,
             "run_id": self.run_id,
             "activity_id": self.activity_id,
-            "input": codec.decode(self.input),
+            "input": fields().decode(self.input),
             "domain_name": self.domain_name,
             "activity_task_list": self.task_list,
         }
@@ -81,6 +83,8 @@ def _middleware(path: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
+logger = logging.getLogger(__name__)
+
 _NO_MIDDLEWARES = Middlewares()
 
 
@@ -123,14 +127,14 @@ def failure_of(error: BaseException) -> Failed:
         "traceback": _clean(author_traceback(error)),
     }
     reason = message if isinstance(error, NotFound) else f"{name}: {message}"
-    return Failed(limits.shorten_reason(reason), _fitting(told))
+    return Failed(limits.shorten_reason(reason), _stored(codec.encode(told), told))
 
 
 def _failure_of_child(text: str) -> Failed:
     """The child process has told what happened in it, in the same form."""
     told = codec.decode(text)
     reason = f"{told.get('error') or 'ExecutionError'}: {told.get('message') or ''}"
-    return Failed(limits.shorten_reason(reason), text if len(text) <= limits.LIMITS["details"] else _fitting(told))
+    return Failed(limits.shorten_reason(reason), _stored(text, told))
 
 
 def _arguments(value: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -162,7 +166,7 @@ def _text(result: Any) -> str:
     if inspect.iscoroutine(result):
         result.close()
         raise TypeError("the activity returned a coroutine; an activity is a plain function, only `run` may be async.")
-    return limits.check("result", codec.encode(result, _no_future, "result"))
+    return fields().store("result", codec.encode(result, _no_future, "result"))
 
 
 def _no_future(value: object) -> object:
@@ -191,6 +195,16 @@ def _message(error: BaseException) -> str:
 def _clean(text: str) -> str:
     """Without lone surrogates, which no JSON text can hold."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _stored(text: str, told: dict[str, Any]) -> str:
+    """The JSON of a failure, whole; shortened where it cannot be stored: the failure itself must not be lost."""
+    try:
+        return fields().store("details", text)
+    except (ValueError, PayloadError) as error:
+        if not isinstance(error, limits.JumboTooLargeError):
+            logger.warning("the details of a failure are shortened: %s", error)
+        return _fitting(told)
 
 
 def _fitting(told: dict[str, Any]) -> str:

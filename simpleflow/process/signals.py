@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
@@ -63,13 +63,18 @@ class Arrivals:
         self.close()
 
 
-def stop_on_signals() -> threading.Event:
-    """An event that is set at the first SIGTERM or SIGINT, whatever the main thread is doing then."""
+def stop_on_signals(on_second: Callable[[], object] = lambda: None) -> threading.Event:
+    """An event that is set at the first SIGTERM or SIGINT, whatever the main thread is doing then.
+
+    ``on_second`` is called at the next ones, in another thread.
+    """
     arrivals, stop = Arrivals(STOPPING), threading.Event()
 
     def watch() -> None:
         while True:
             if arrivals.take() & set(STOPPING):
+                if stop.is_set():
+                    on_second()
                 stop.set()
 
     threading.Thread(target=watch, name="signals", daemon=True).start()

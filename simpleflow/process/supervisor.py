@@ -46,7 +46,10 @@ class Forked:
 
 
 class Forks:
-    """Starts children as forks of this process. For a process with one thread that has no connections open."""
+    """Starts children as forks of this process. For a process with one thread that has no connections open.
+
+    The kernel ends the children with the thread that starts them: let it be the main one.
+    """
 
     def __init__(self) -> None:
         self._life_reader, self._life_writer = os.pipe()
@@ -110,7 +113,11 @@ class Supervisor:
         now = self._clock()
         for number in [number for number, due in self._due.items() if due <= now]:
             del self._due[number]
-            self._running[self._spawn(number).pid] = number, now
+            try:
+                self._running[self._spawn(number).pid] = number, now
+            except OSError as error:  # no memory, too many processes
+                wait = self._put_off(number, now)
+                logger.error("%s cannot be started: %s; tried again %s", self._name, error, _when(wait))
 
     def _reap(self) -> None:
         for pid, status in _ended(self._running):
@@ -118,10 +125,15 @@ class Supervisor:
             now = self._clock()
             if now - since >= YOUNG_SECONDS:
                 self._early_deaths[number] = 0
-            wait = _patience(self._early_deaths[number])
-            self._early_deaths[number] += 1
-            self._due[number] = now + wait
+            wait = self._put_off(number, now)
             logger.error("%s %d died: %s; replaced %s", self._name, pid, _told(status), _when(wait))
+
+    def _put_off(self, number: int, now: float) -> float:
+        """Have a child started again, in as many seconds as are returned."""
+        wait = _patience(self._early_deaths[number])
+        self._early_deaths[number] += 1
+        self._due[number] = now + wait
+        return wait
 
     # -- ending them
 
@@ -178,8 +190,20 @@ def _finish(target: Callable[[], int | None]) -> NoReturn:
 
 def _ended(pids: dict[int, tuple[int, float]]) -> list[tuple[int, int]]:
     """Pid and status, as of os.waitstatus_to_exitcode, of those that have ended. They are reaped."""
-    found = (os.waitpid(pid, os.WNOHANG) for pid in list(pids))
-    return [(pid, os.waitstatus_to_exitcode(status)) for pid, status in found if pid]
+    found = _all_ended() if os.getpid() == 1 else (os.waitpid(pid, os.WNOHANG) for pid in list(pids))
+    return [(pid, os.waitstatus_to_exitcode(status)) for pid, status in found if pid in pids]
+
+
+def _all_ended() -> Iterator[tuple[int, int]]:
+    """The first process of a container inherits the orphans of all others, and has to reap them too."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        yield pid, status
 
 
 def _patience(early_deaths: int) -> float:

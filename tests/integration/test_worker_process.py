@@ -310,6 +310,23 @@ def test_one_task(service: ServiceProcess, start: Callable[..., WorkerProcess]) 
     assert list(flow._ends(second)) == []
 
 
+def test_a_second_signal_ends_a_single_task_too(
+    service: ServiceProcess, start: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    worker = start("--one-task")
+    Flow(service, worker.task_list).schedule("hang", str(tmp_path / "pids"))
+    everybody = {*read(tmp_path / "pids"), *family(worker.process.pid)}
+    worker.process.send_signal(signal.SIGTERM)
+
+    def again() -> bool:
+        worker.process.send_signal(signal.SIGTERM)
+        return worker.process.poll() is not None
+
+    wait_until(again, "the end")
+    assert worker.wait()[0] == 130
+    wait_for_end(*everybody, seconds=2)
+
+
 def test_a_task_that_somebody_else_has_polled(service: ServiceProcess) -> None:
     flow = Flow(service, uuid.uuid4().hex)
     activity_id = flow.schedule("add", 2)

@@ -89,3 +89,25 @@ def test_a_module_that_raises_is_told_with_the_line(module: Path, source: str, m
 def test_a_class_of_another_kind_is_named() -> None:
     with pytest.raises(NotFound, match=r"decimal.Decimal is the class Decimal; expected a class that inherits"):
         find_workflow("decimal.Decimal")
+
+
+def test_only_what_is_in_the_modules_may_be_imported() -> None:
+    modules = ("decimal", "json")
+    with pytest.raises(NotFound, match="json has no nothing"):
+        find_activity("json.nothing", modules)
+    with pytest.raises(NotFound) as refused:
+        find_activity("nosuchpackage.f", modules)
+    assert str(refused.value) == (
+        "nosuchpackage.f may not be imported here; this worker serves decimal, json. "
+        "Start it with --module for others too."
+    )
+
+
+def test_a_part_of_a_modules_name_is_not_the_module(module: Path) -> None:
+    module.write_text("raise AssertionError('imported')")
+    with pytest.raises(NotFound, match="may not be imported here"):
+        find_activity(f"{module.stem}.f", (module.stem[:-1],))
+
+
+def test_an_activity_that_is_defined_already_need_not_be_imported() -> None:
+    assert find_activity("a name of its own", ("json",)) is renamed

@@ -63,6 +63,34 @@ def test_nobody_starts_before_it_is_due(deaths: Deaths) -> None:
     assert deaths.started == [(0, 100.0), (1, 101.0)]
 
 
+def test_what_cannot_be_started_is_tried_again(deaths: Deaths) -> None:
+    def refuse(number: int) -> Forked:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    made = Supervisor(refuse, 1, clock=lambda: deaths.now)
+    made._due = {0: deaths.now}
+    made._start_those_due()
+    made._start_those_due()
+    assert made._due == {0: deaths.now + 0.25}
+
+
+def test_the_first_process_of_a_container_reaps_orphans(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = iter([(40, 0), (2, 9), (41, 0), (0, 0)])
+    monkeypatch.setattr(supervisor.os, "getpid", lambda: 1)
+    monkeypatch.setattr(supervisor.os, "waitpid", lambda pid, options: next(ended))
+    assert supervisor._ended({2: (0, 0.0), 3: (1, 0.0)}) == [(2, -9)]
+    assert list(ended) == []
+
+
+def test_nor_has_it_to_have_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(pid: int, options: int) -> tuple[int, int]:
+        raise ChildProcessError
+
+    monkeypatch.setattr(supervisor.os, "getpid", lambda: 1)
+    monkeypatch.setattr(supervisor.os, "waitpid", none)
+    assert supervisor._ended({}) == []
+
+
 @pytest.mark.parametrize(("status", "told"), [(3, "exit code 3"), (-11, "SIGSEGV"), (-50, "signal 50")])
 def test_how_a_child_ended(status: int, told: str) -> None:
     assert supervisor._told(status) == told
