@@ -144,10 +144,12 @@ class Nursery:
     def _bury(self) -> None:
         """Report the children that have ended."""
         while self._keys:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
                 return
-            kill_group(pid)
+            pid = ended.si_pid
+            kill_group(pid)  # while nobody else can get this number
+            _, status = os.waitpid(pid, 0)
             if pid in self._keys:  # and not a process of an imported module
                 self._control.send({"ended": self._keys.pop(pid), "status": os.waitstatus_to_exitcode(status)})
 

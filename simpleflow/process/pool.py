@@ -194,7 +194,8 @@ class Pool:
             children = list(self._known.values())
             self._changed.notify_all()
         for child in children:
-            kill_group(child.pid)
+            if child.forked.is_set():  # until then nobody knows its process
+                kill_group(child.pid)
             self._mourn(child, _KILLED)
         if self.broken:
             logger.critical("the process that starts the processes of activities has died")

@@ -10,7 +10,9 @@ import psutil
 
 
 def kill_tree(pid: int) -> None:
-    """End a process and all its descendants with SIGKILL. None of them need exist."""
+    """End a process and all its descendants with SIGKILL. None of them need exist; ValueError for 0, oneself."""
+    if pid <= 0:
+        raise ValueError(f"{pid} is no process to kill")
     doomed = _descendants(pid)
     # the root first, so that it starts no more
     _kill(pid, signal.SIGKILL)
@@ -27,7 +29,9 @@ def terminate_descendants(pid: int) -> None:
 
 
 def kill_group(pid: int) -> None:
-    """End what is left of the process group that ``pid`` leads."""
+    """End what is left of the process group that ``pid`` leads. Raises ValueError for 0, which is one's own."""
+    if pid <= 0:
+        raise ValueError(f"{pid} is no process group to kill")
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
