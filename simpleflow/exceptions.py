@@ -18,6 +18,11 @@ BaseException
     NondeterminismError      today's code does not fit the recorded history
     InvalidTask              a task that Amazon SWF would refuse (also a ValueError)
     DecisionAbandoned        the outside world failed while deciding; try the decision again
+    PayloadError             a payload that stands outside the history cannot be used
+      PayloadGone            there is no such object
+      PayloadWrong           the object is not what its reference says
+      PayloadRefused         the reference leads where nothing may be read
+      PayloadUnavailable     the store did not answer as it should; try again
 """
 
 from __future__ import annotations
@@ -209,3 +214,23 @@ class InvalidTask(ValueError):
 
 class DecisionAbandoned(Exception):
     """Something outside failed while deciding (a payload cannot be fetched, no memory): nothing was decided."""
+
+
+class PayloadError(Exception):
+    """A payload that stands outside the history cannot be used."""
+
+
+class PayloadGone(PayloadError):
+    """The store has no such object, or shows it to nobody."""
+
+
+class PayloadWrong(PayloadError):
+    """The object is not what its reference says: other content, or another size."""
+
+
+class PayloadRefused(PayloadError):
+    """The reference leads out of the configured stores, or to more than may be read."""
+
+
+class PayloadUnavailable(PayloadError):
+    """The store could not be asked, or could not take what it was given: a fault of the outside world."""

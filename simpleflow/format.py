@@ -6,6 +6,7 @@ from typing import Any
 
 from .payloads import codec, limits
 from .payloads.limits import JumboTooLargeError
+from .payloads.objects import fields
 
 __all__ = [
     "JumboTooLargeError",
@@ -23,17 +24,26 @@ __all__ = [
 
 
 def encode(message: str | None, max_length: int, allow_jumbo_fields: bool = True) -> str | None:
-    """``message``, if it has at most ``max_length`` characters. Raises JumboTooLargeError."""
-    if message is None or len(message) <= max_length:
-        return message
-    if not allow_jumbo_fields:
+    """What a field of ``max_length`` characters holds for ``message``: itself, or a reference.
+
+    Raises JumboTooLargeError, PayloadUnavailable.
+    """
+    if message is None:
+        return None
+    if allow_jumbo_fields:
+        return fields().store("the field", message, max_length)
+    if len(message) > max_length:
         raise JumboTooLargeError(f"Message too long ({len(message)} chars): the field holds {max_length}.")
-    return limits.check_length("the field", message, max_length)
+    return message
 
 
 def decode(content: str | None, parse_json: bool = True, use_proxy: bool = True) -> Any:
-    """The value of a field: of its JSON, or the text itself where it is none; None for an empty one."""
-    return codec.decode(content) if parse_json else content or None
+    """The value of a field: of its JSON, or the text itself where it is none; None for an empty one.
+
+    Raises PayloadError.
+    """
+    text = fields().fetch(content)
+    return codec.decode(text) if parse_json else text or None
 
 
 def input(message: Any) -> str:
@@ -70,8 +80,8 @@ def identity(message: str | None) -> str | None:
 
 
 def _json(field: str, message: Any) -> str:
-    return limits.check(field, codec.encode(message, root=field))
+    return fields().store(field, codec.encode(message, root=field))
 
 
 def _text(field: str, message: str | None) -> str | None:
-    return message if message is None else limits.check(field, message)
+    return message if message is None else fields().store(field, message)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 
+from ..payloads.objects import fields
 from ..process.find import NotFound, find_workflow
 from ..process.signals import stop_on_signals
 from ..process.supervisor import Forks, Supervisor

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..payloads.objects import fields
 from ..process.perform import ActivityCallData, Completed, Middlewares, perform
 from ..replay import names
 from ..replay.audit import audit
@@ -85,7 +86,8 @@ class Driver:
         self._limits = Limits(
             open_activities=None, open_timers=None, open_children=None, history_warnings=_HISTORY_WARNINGS
         )
-        self._engine = Engine(self._find, self._limits)
+        self._fields = fields()
+        self._engine = Engine(self._find, self._limits, fields=self._fields)
         self._classes: dict[str, type[Workflow]] = {}
         self._known_types: set[tuple[str, str, str]] = set()
         #: Open runs with a timeout that somebody asked for: it is something that can still happen.
@@ -269,7 +271,7 @@ class Driver:
 
     def _audit(self, key: RunKey, events: list[Event]) -> None:
         with silence():
-            audit(key, _type_name(events), events, self._find, self._limits)
+            audit(key, _type_name(events), events, self._find, self._limits, self._fields)
 
     def _outcome(self) -> LocalRun:
         for run in self._watch.open.values():

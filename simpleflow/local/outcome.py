@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..exceptions import PayloadError
 from ..payloads import codec
+from ..payloads.objects import fields
 from ..replay.events import ATTRIBUTES
 from ..replay.work import Event
 from ..service.events import CLOSING
@@ -47,7 +49,7 @@ class LocalRun:
         """What ``run`` returned, as it comes out of JSON. Raises NotCompleted if it did not return."""
         if self.status != COMPLETED:
             raise NotCompleted(self)
-        return codec.decode(self.result)
+        return fields().decode(self.result)
 
     def explain(self) -> str:
         """Why it did not complete, with the author's traceback if there is one."""
@@ -71,6 +73,10 @@ class NotCompleted(Exception):
 
 def traceback_of(details: str | None) -> str:
     """The traceback in the details of a failure, or the details themselves."""
+    try:
+        details = fields().fetch(details)
+    except PayloadError as error:
+        return f"{details}: {error}"
     told = codec.decode(details)
     if isinstance(told, dict) and "traceback" in told:
         return str(told["traceback"])

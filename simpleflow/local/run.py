@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import settings
-from ..payloads import codec, limits
+from ..payloads import codec
+from ..payloads.objects import fields
 from ..process.perform import Middlewares
 from ..replay.task_calls import call_hook
 from ..service.clock import VirtualClock
@@ -54,7 +55,7 @@ def execute(
     driver = Driver(middlewares=middlewares, check_replay=check_replay, clock=clock)
     start = Start(
         workflow_class=workflow_class,
-        input=limits.check("input", codec.encode({"args": list(args), "kwargs": kwargs}, root="")),
+        input=fields().store("input", codec.encode({"args": list(args), "kwargs": kwargs}, root="")),
         workflow_id=workflow_id,
         task_list=task_list or workflow_class.task_list or settings.WORKFLOW_DEFAULT_TASK_LIST,
         execution_timeout=execution_timeout or _seconds(workflow_class, "execution_timeout"),
@@ -63,7 +64,7 @@ def execute(
     )
     driver.start(start)
     for name, value in signals:
-        driver.signal(workflow_id, name, limits.check("input", codec.encode(value, root="")))
+        driver.signal(workflow_id, name, fields().store("input", codec.encode(value, root="")))
     return driver.run()
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from ..futures import Future
-from ..payloads import codec
+from ..payloads import codec, jumbo
 
 # Unlike any text that an author might pass; never sent.
 _MARK = f"hole {uuid.uuid4()} "
@@ -50,13 +51,26 @@ class Arguments:
         return next((future for future in self.holes if future.failure is not None), None)
 
 
-def same(recorded: str | None, submitted: str | None, ignored: frozenset[str] = frozenset()) -> bool:
-    """Whether two payloads have one value, whatever wrote them; members named in ``ignored`` do not count."""
-    return recorded == submitted or _canonical(recorded, ignored) == _canonical(submitted, ignored)
+#: Gives the value of a payload, also of one that stands outside the history.
+Decode = Callable[[str | None], Any]
 
 
-def _canonical(text: str | None, ignored: frozenset[str]) -> str:
-    value = codec.decode(text)
+def same(
+    recorded: str | None,
+    submitted: str | None,
+    ignored: frozenset[str] = frozenset(),
+    decode: Decode = codec.decode,
+) -> bool:
+    """Whether two payloads have one value, whatever wrote them; members named in ``ignored`` do not count.
+
+    By text, then by digest; only then what stands outside is fetched.
+    """
+    if recorded == submitted or jumbo.same_content(recorded, submitted):
+        return True
+    return _canonical(decode(recorded), ignored) == _canonical(decode(submitted), ignored)
+
+
+def _canonical(value: Any, ignored: frozenset[str]) -> str:
     if isinstance(value, dict):
         value = {key: member for key, member in value.items() if key not in ignored}
     return codec.encode(value)

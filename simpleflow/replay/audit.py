@@ -7,9 +7,10 @@ import io
 from collections.abc import Sequence
 
 from ..exceptions import NondeterminismError
+from ..payloads.fields import INLINE, Fields
 from .arguments import same
 from .endings import CANCELED, COMPLETED, CONTINUED, FAILED
-from .engine import FindWorkflow, side_effects
+from .engine import FindWorkflow, find_class, side_effects
 from .events import ATTRIBUTES, CLOSING, Batch, split
 from .limits import Limits
 from .run import Run, Stopped
@@ -26,6 +27,7 @@ def audit(
     events: Sequence[Event],
     find_workflow: FindWorkflow,
     limits: Limits | None = None,
+    fields: Fields = INLINE,
 ) -> None:
     """Run today's code through every completed decision of a history. What it prints goes nowhere.
 
@@ -39,8 +41,8 @@ def audit(
     ]
     if not ends:
         return
-    workflow_class = find_workflow(workflow_type, events[0][ATTRIBUTES[events[0]["eventType"]]].get("input") or "")
-    run = Run(key, workflow_class, effects=side_effects(events))
+    workflow_class = find_class(find_workflow, workflow_type, events[0], fields)
+    run = Run(key, workflow_class, effects=side_effects(events), fields=fields)
     limits = limits or Limits()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -93,6 +95,6 @@ def _compare_end(run: Run, events: Sequence[Event]) -> None:
         raise NondeterminismError(end["eventId"], f"the end {end['eventType']}", f"the end {run.ending.kind}")
     (today,) = (value for name, value in run.ending.wire.items() if name != "decisionType")
     for member in _COMPARED[kind]:
-        if not same(attributes.get(member), today.get(member)):
+        if not same(attributes.get(member), today.get(member), decode=run.decode):
             recorded = f"the {member} {attributes.get(member)!r:.200} of the workflow"
             raise NondeterminismError(end["eventId"], recorded, f"the {member} {today.get(member)!r:.200}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..exceptions import InvalidTask, NondeterminismError, TaskFailed
 from ..futures import Future
-from ..payloads import codec, limits
+from ..payloads import codec, jumbo
 from . import failures, names
 from . import state as s
 from .arguments import Arguments, same
@@ -37,9 +37,11 @@ class Owner:
 
     def check(self, record: Record) -> None:
         refused = record.outcome_id == record.event_id and record.input is None
-        fits = refused or same(record.input, self.input, self._ignored)
+        fits = refused or same(record.input, self.input, self._ignored, self.run.decode)
         if record.type_name != self.type_name or not fits:
             raise NondeterminismError(record.event_id, record.describe(), self.describe())
+        if isinstance(self.input, jumbo.Unsent) and record.input == self.input:
+            self.input.release()  # it was stored before it was recorded
 
     def describe(self) -> str:
         kind, name = self.key
@@ -60,6 +62,7 @@ class Call(Owner):
     """A task with a future."""
 
     launched = False
+    _field = "input"
     _missing = 0  # holes that are still open
 
     def __init__(self, run: Any, arguments: Arguments | None = None) -> None:
@@ -90,7 +93,7 @@ class Call(Owner):
 
     def launch(self) -> None:
         if self.arguments is not None:
-            self.input = self.arguments.text()
+            self.input = self.run.fields.name(self._field, self.arguments.text())
         self.launched = True
         self.run.emit(self)
 
@@ -110,7 +113,7 @@ class TimerCall(Call):
         super().__init__(run)
         self.key = (s.TIMER, names.checked("timer id", timer_id, reserved=reserved))
         self.seconds = _whole_seconds(timer_id, timeout)
-        self.control = None if control is None else limits.check("control", codec.encode(control))
+        self.control = None if control is None else run.fields.name("control", codec.encode(control))
 
     def decision(self) -> Wire:
         return decision("StartTimer", timerId=self.key[1], startToFireTimeout=str(self.seconds), control=self.control)
@@ -185,14 +188,11 @@ class CancelTimerCall(Call):
 class MarkerCall(Call):
     """A marker. Markers of one name are told apart by their order."""
 
+    _field = "details"
+
     def __init__(self, run: Any, name: str, details: Any) -> None:
         super().__init__(run, None if details is None else Arguments(details, "details"))
         self.key = (s.MARKER, names.checked("marker name", name, free=True))
-
-    def launch(self) -> None:
-        if self.arguments is not None:
-            limits.check("details", self.arguments.text())
-        super().launch()
 
     def decision(self) -> Wire:
         return decision("RecordMarker", markerName=self.key[1], details=self.input)
@@ -229,14 +229,9 @@ class SignalCall(Call):
         self.target = run.workflow_id if to_self else names.checked("workflow id", task.workflow_id, free=True)
         self.target_run = run.run_id if to_self else task.run_id
         self.name = names.checked("signal name", task.name, free=True)
-        self.control = None if task.control is None else limits.check("control", codec.encode(task.control))
+        self.control = None if task.control is None else run.fields.name("control", codec.encode(task.control))
         self.key = (s.SIGNAL, (self.target, self.target_run, self.name))
         self._refusals = 0
-
-    def launch(self) -> None:
-        assert self.arguments is not None
-        limits.check("input", self.arguments.text())
-        super().launch()
 
     def decision(self) -> Wire:
         return decision(

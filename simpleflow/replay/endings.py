@@ -8,6 +8,7 @@ from typing import Any
 
 from ..exceptions import TaskException
 from ..payloads import limits
+from ..payloads.fields import INLINE, Fields
 from ..tracebacks import author_traceback
 from .decisions import Wire, decision
 
@@ -29,13 +30,13 @@ def completed(result: str) -> Ending:
     return Ending(COMPLETED, decision(COMPLETED, result=result))
 
 
-def failed(reason: str, details: str | None = None) -> Ending:
-    """A reason that is too long stands whole in the details."""
+def failed(reason: str, details: str | None = None, fields: Fields = INLINE) -> Ending:
+    """A reason that is too long stands whole in the details; details that are too long for ``fields`` are cut."""
     short = limits.shorten_reason(reason)
     if short != reason:
         details = f"{reason}\n{details or ''}"
     if details is not None:
-        details = limits.shorten(details, limits.LIMITS["details"])
+        details = fields.fitting("details", details)
     return Ending(FAILED, decision(FAILED, reason=short, details=details))
 
 
@@ -47,14 +48,14 @@ def continued(**attributes: Any) -> Ending:
     return Ending(CONTINUED, decision(CONTINUED, **attributes))
 
 
-def ending_of(error: BaseException) -> Ending:
+def ending_of(error: BaseException, fields: Fields = INLINE) -> Ending:
     """The end of a run that raised ``error``."""
     if isinstance(error, TaskException):
         cause = error.exception
         reason = getattr(cause, "reason", None) or repr(cause)
         details = getattr(cause, "details", None)
-        return failed(f'Workflow execution error in {error.task.name}: "{reason}"', details)
-    return failed(f"Cannot replay the workflow: {type(error).__name__}({error})", author_traceback(error))
+        return failed(f'Workflow execution error in {error.task.name}: "{reason}"', details, fields)
+    return failed(f"Cannot replay the workflow: {type(error).__name__}({error})", author_traceback(error), fields)
 
 
 def driven(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -19,7 +19,8 @@ after each batch exactly as it did live, whatever it can observe (``future.done`
 decision, or later if the response was cut at a limit. There it is compared by type and by the value of its input. So
 an id can never change its meaning without NondeterminismError, and a decision that was lost is simply sent again.
 
-*Purity.* No clock, no I/O, no AWS. What ``decide`` raises leaves no trace: the run is dropped and built again.
+*Purity.* No clock, no AWS, and no I/O but that of the ``fields`` that are passed in, for payloads that stand outside
+the history. What ``decide`` raises leaves no trace: the run is dropped and built again.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..exceptions import NondeterminismError
+from ..exceptions import DecisionAbandoned, NondeterminismError, PayloadError, PayloadUnavailable
 from ..history import History
+from ..payloads.fields import INLINE, Fields
 from . import state as s
 from .decisions import decision
 from .endings import failed
@@ -57,7 +59,7 @@ class Engine:
     """Decides for any number of executions; belongs to one thread.
 
     ``capacity`` and ``capacity_bytes`` bound the live runs. ``task_list`` overrides the task lists of everything that
-    is scheduled (used by standalone).
+    is scheduled (used by standalone). ``fields`` stores and fetches what is too long for the history.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Engine:
         capacity: int = 1000,
         capacity_bytes: int = 512 * 1024**2,
         task_list: str | None = None,
+        fields: Fields = INLINE,
     ) -> None:
         self._find_workflow = find_workflow
         self._limits = limits or Limits()
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
         self._task_list = task_list
+        self._fields = fields
         self._live: OrderedDict[RunKey, Run] = OrderedDict()
         self._bytes = 0
 
@@ -98,6 +102,7 @@ class Engine:
             raise
         self._warn_of_length(work)
         decisions = respond(run, self._limits)
+        self._put(run, decisions)
         self._keep(work.key, run)
         return decisions
 
@@ -122,7 +127,7 @@ class Engine:
         """The whole history shows that the execution is closed: tell the author's hooks, and forget the run."""
         run = self._live.get(key)
         if run is None:
-            run = Run(key, self._find(workflow_type, events[0]), self._task_list)
+            run = Run(key, self._find(workflow_type, events[0]), self._task_list, fields=self._fields)
         run.events = list(events)
         try:
             self._tell(run, events[-1])
@@ -153,11 +158,21 @@ class Engine:
     def _fresh(self, work: DecisionWork) -> tuple[Run, list[Batch]]:
         if work.events[0]["eventId"] != 1:
             raise HistoryNeeded(f"the run {work.key} is not live; its history from event 1 is needed")
-        run = Run(work.key, self._find(work.workflow_type, work.events[0]), self._task_list, side_effects(work.events))
+        workflow_class, effects = self._find(work.workflow_type, work.events[0]), side_effects(work.events)
+        run = Run(work.key, workflow_class, self._task_list, effects, self._fields)
         return run, split(work.events, work.started_event_id)
 
     def _find(self, workflow_type: str, started: Event) -> type[Any]:
-        return self._find_workflow(workflow_type, started[ATTRIBUTES["WorkflowExecutionStarted"]].get("input") or "")
+        return find_class(self._find_workflow, workflow_type, started, self._fields)
+
+    def _put(self, run: Run, decisions: Decisions) -> None:
+        """Nothing that is sent refers to an object that is not there."""
+        try:
+            for reference, body in decisions.objects:
+                self._fields.put(reference, body)
+        except PayloadUnavailable as error:
+            run.close()
+            raise DecisionAbandoned(str(error)) from error
 
     def _keep(self, key: RunKey, run: Run) -> None:
         self._live[key] = run
@@ -200,6 +215,17 @@ class Engine:
                     work.key.workflow_id,
                     work.started_event_id,
                 )
+
+
+def find_class(find_workflow: FindWorkflow, workflow_type: str, started: Event, fields: Fields) -> type[Any]:
+    """The Workflow class of an execution. Raises DecisionAbandoned."""
+    text = started[ATTRIBUTES["WorkflowExecutionStarted"]].get("input") or ""
+    try:
+        return find_workflow(workflow_type, fields.fetch(text) or "")
+    except PayloadUnavailable as error:
+        raise DecisionAbandoned(str(error)) from error
+    except PayloadError:  # the run will tell
+        return find_workflow(workflow_type, "")
 
 
 def side_effects(events: Sequence[Event]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,10 @@ _TIMEOUTS = {
 }
 
 
+#: Gives the text of a field, also of one that stands outside the history.
+Fetch = Callable[[str | None], str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """Try again after ``delay`` seconds; with another input text if that is not None."""
@@ -103,8 +108,8 @@ class Follow:
 Verdict = Retry | Fail | Ignore | Cancel | Follow
 
 
-def exception_of(record: Record) -> BaseException:
-    """The exception for a record that did not succeed."""
+def exception_of(record: Record, fetch: Fetch) -> BaseException:
+    """The exception for a record that did not succeed. ``fetch`` gives the text of a field."""
     state = _STATES.get(record.outcome or "")
     attributes = record.attributes
     name = str(record.key[1])
@@ -113,12 +118,12 @@ def exception_of(record: Record) -> BaseException:
         members = _TIMEOUTS.get(kind, ())
         return exceptions.TimeoutError(kind, next((record.recorded[m] for m in members if m in record.recorded), None))
     if state == "canceled":
-        return exceptions.TaskCanceled(attributes.get("details"))
+        return exceptions.TaskCanceled(fetch(attributes.get("details")))
     if state == "terminated":
         return exceptions.TaskTerminated()
     if "cause" in attributes:
         return exceptions.TaskFailed(name, attributes["cause"])
-    return exceptions.TaskFailed(name, attributes.get("reason"), attributes.get("details"))
+    return exceptions.TaskFailed(name, fetch(attributes.get("reason")), fetch(attributes.get("details")))
 
 
 def error_types(exception: BaseException) -> set[str]:
@@ -140,12 +145,14 @@ def default_verdict(retry: int | RetryPolicy | None, failures: int, exception: B
     return Retry(policy.delay(failures, random.Random(seed).random()))
 
 
-def failure_context(task: Any, record: Record, failures: int, history: Any) -> TaskFailureContext:
+def failure_context(task: Any, record: Record, failures: int, run: Any) -> TaskFailureContext:
     """What ``on_task_failure`` is told. ``task`` is its own copy, to edit."""
-    exception = exception_of(record)
+    exception = exception_of(record, run.fetch_told)
     future: Future[Any] = Future()
     future.set_exception(exception)
-    context = TaskFailureContext(task, _event(record, failures - 1), future, type(exception), history)
+    context = TaskFailureContext(
+        task, _event(record, failures - 1, exception, run), future, type(exception), run.history()
+    )
     context.reason = str(exception)
     if isinstance(exception, exceptions.TaskFailed):
         told = _told(exception)
@@ -169,7 +176,7 @@ def _known_type(name: Any) -> type[BaseException] | None:
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
-def _event(record: Record, retry: int) -> dict[str, Any]:
+def _event(record: Record, retry: int, exception: BaseException, run: Any) -> dict[str, Any]:
     """The failed attempt in the shape of ``simpleflow.history``."""
     recorded, attributes = record.recorded, record.attributes
     kind = "activity" if "activityId" in recorded else "child_workflow"
@@ -182,16 +189,16 @@ def _event(record: Record, retry: int) -> dict[str, Any]:
         "state": state,
         "scheduled_id" if kind == "activity" else "initiated_event_id": record.event_id,
         "scheduled_timestamp" if kind == "activity" else "initiated_event_timestamp": as_datetime(record.time),
-        "input": codec.decode(record.input),
+        "input": run.decode(record.input),
         "task_list": (recorded.get("taskList") or {}).get("name"),
-        "control": codec.decode(recorded.get("control")),
+        "control": run.decode(recorded.get("control")),
         f"{state}_id": record.outcome_id,
         "retry": retry,
     }
     for member in ("reason", "details", "cause"):
         if member in attributes:
-            event[member] = attributes[member]
+            event[member] = run.fetch_told(attributes[member])
     if "timeoutType" in attributes:
         event["timeout_type"] = attributes["timeoutType"]
-        event["timeout_value"] = getattr(exception_of(record), "timeout_value", None)
+        event["timeout_value"] = getattr(exception, "timeout_value", None)
     return event

@@ -7,6 +7,7 @@ import json
 import logging
 from typing import Any
 
+from ..payloads.jumbo import Unsent
 from . import state as s
 from .calls import CancelTimerCall, MarkerCall
 from .decisions import Wire, decision, size
@@ -34,12 +35,32 @@ def respond(run: Run, limits: Limits) -> Decisions:
         wires.append(run.ending.wire)
     elif (rest or (before and run.ending is not None) or _awaited(taken)) and not run.state.woken:
         wires.append(_wake_up())
+    context = None if closes else _context(run)
+    objects: dict[str, bytes] = {}
     return Decisions(
-        decisions=tuple(wires),
-        execution_context=None if closes else _context(run),
+        decisions=tuple(_detached(wire, objects) for wire in wires),
+        execution_context=context if context is None else _text_of(context, objects),
         register=tuple(run.missing_types),
         closes=closes,
+        objects=tuple(objects.items()),
     )
+
+
+def _detached(wire: Wire, objects: dict[str, bytes]) -> Wire:
+    """The decision with plain references; what they refer to goes to ``objects``."""
+    return {
+        name: {key: _text_of(value, objects) for key, value in part.items()} if isinstance(part, dict) else part
+        for name, part in wire.items()
+    }
+
+
+def _text_of(value: Any, objects: dict[str, bytes]) -> Any:
+    if not isinstance(value, Unsent):
+        return value
+    body = value.release()
+    if body is not None:
+        objects[str(value)] = body
+    return str(value)
 
 
 def _wake_up() -> Wire:
@@ -84,6 +105,7 @@ def _context(run: Run) -> str | None:
     """The execution context where it has to change: it tells which signals are waited for."""
     waiting = run.signals.waiting
     text = json.dumps({"waiting_signals": waiting}, separators=(",", ":")) if waiting else ""
+    text = run.fields.name("execution_context", text)
     return None if text == (run.state.context or "") else text
 
 

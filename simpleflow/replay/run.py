@@ -18,17 +18,26 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import task
 from ..activity import PRIORITY_NOT_SET, Activity
 from ..base import SubmittableContainer
 from ..canvas import FuncGroup, as_member
-from ..exceptions import DecisionAbandoned, DuplicateTaskId, ExecutionBlocked, NondeterminismError, TaskFailed
+from ..exceptions import (
+    DecisionAbandoned,
+    DuplicateTaskId,
+    ExecutionBlocked,
+    NondeterminismError,
+    PayloadError,
+    PayloadUnavailable,
+    TaskFailed,
+)
 from ..futures import Failure, Future, Waiter
 from ..history import History
 from ..marker import Marker
-from ..payloads import codec, limits
+from ..payloads import codec
+from ..payloads.fields import INLINE, Fields
 from ..signal import NextSignal, WaitForSignal
 from . import calls, failures, task_calls, views
 from . import state as s
@@ -74,6 +83,7 @@ class Run:
         workflow_class: type[Any],
         task_list_override: str | None = None,
         effects: list[str] | None = None,
+        fields: Fields = INLINE,
     ) -> None:
         self.key = key
         self.workflow_id = key.workflow_id
@@ -81,6 +91,7 @@ class Run:
         self.workflow_class = workflow_class
         self.task_list_override = task_list_override
         self.effects = effects or []
+        self.fields = fields
         self.state = ExecutionState()
         self.time: float | datetime = 0
         self.events: list[Event] = []  # kept only for hooks
@@ -181,6 +192,8 @@ class Run:
             owner.check(record)
         except NondeterminismError as error:
             self._stop(error)
+        except PayloadError as error:  # nobody knows whether they are the same
+            self._stop(DecisionAbandoned(f"{record.describe()} cannot be compared with {owner.describe()}: {error}"))
         record.owner = owner
 
     def _settle(self, changes: Changes) -> None:
@@ -225,7 +238,7 @@ class Run:
         if self.fatal is not None:
             raise Stopped(self.fatal)
 
-    def _stop(self, error: Exception) -> None:
+    def _stop(self, error: Exception) -> NoReturn:
         """Drop the run; the author's code never sees why."""
         self.fatal = error
         if self.fibers.current() is not None:
@@ -244,7 +257,7 @@ class Run:
             result = self.workflow.run(*call["args"], **call["kwargs"])
             if inspect.iscoroutine(result):
                 result = driven(result)
-            text = limits.check("result", self._text_of(result, "result"))
+            text = self.fields.name("result", self._text_of(result, "result"))
             for failure in self.failures:
                 if not failure.asked:
                     raise failure.exception.with_traceback(None)
@@ -253,12 +266,12 @@ class Run:
         except MemoryError as error:
             self._stop(DecisionAbandoned(f"no memory: {error}"))
         except (Exception, SystemExit) as error:
-            self.ending = self.ending or ending_of(error)
+            self.ending = self.ending or ending_of(error, self.fields)
         else:
             self.ending = self.ending or completed(text)
 
     def _input(self) -> dict[str, Any]:
-        value = codec.decode(self.state.execution.get("input"))
+        value = self.decode(self.state.execution.get("input"))
         if value is None:
             return {"args": [], "kwargs": {}}
         if isinstance(value, dict) and value.keys() & {"args", "kwargs"}:
@@ -326,7 +339,7 @@ class Run:
         """An attempt has failed: ask the author, if there is something to ask, else the retry policy."""
         seed = f"{self.run_id} {record.key[1]} {call.failed_attempts}"
         verdict = failures.default_verdict(
-            call.task.payload.retry, call.failed_attempts, failures.exception_of(record), seed
+            call.task.payload.retry, call.failed_attempts, failures.exception_of(record, self.fetch_told), seed
         )
         if self._judges_failures:
             self.in_fiber(lambda: self.guarded(call.future, lambda: self._ask(call, record, verdict)))
@@ -334,7 +347,7 @@ class Run:
             call.follow_verdict(record, verdict)
 
     def _ask(self, call: task_calls.TaskCall, record: Record, default: failures.Verdict) -> None:
-        context = failures.failure_context(call.private_task(), record, call.failed_attempts, self.history())
+        context = failures.failure_context(call.private_task(), record, call.failed_attempts, self)
         context = self.workflow.on_task_failure(context) or context
         decision = context.Decision
         if context.decision is decision.none:
@@ -364,10 +377,21 @@ class Run:
         self.fibers.block(waiter)
 
     def decode(self, text: str | None) -> Any:
+        return codec.decode(self.fetch(text))
+
+    def fetch(self, text: str | None) -> str | None:
+        """The text of a field. Raises PayloadError where that cannot change; anything else gives the decision up."""
         try:
-            return codec.decode(text)
-        except DecisionAbandoned as error:
-            self._stop(error)
+            return self.fields.fetch(text)
+        except PayloadUnavailable as error:
+            self._stop(DecisionAbandoned(str(error)))
+
+    def fetch_told(self, text: str | None) -> str | None:
+        """``fetch`` for what a failure tells: it stays a failure if the rest of it is lost."""
+        try:
+            return self.fetch(text)
+        except PayloadError as error:
+            return f"{text}: {error}"
 
     def start_wait_timer(self, seconds: float) -> Future[None]:
         self._waits += 1
@@ -524,17 +548,17 @@ class Run:
 
     def fail(self, reason: str, details: Any) -> None:
         text = details if details is None or isinstance(details, str) else codec.encode(details)
-        self.end(failed(f"Workflow execution failed: {reason}", text))
+        self.end(failed(f"Workflow execution failed: {reason}", text, self.fields))
 
     def continue_as_new(self, text: str) -> None:
         execution = self.state.execution
         envelope = codec.decode(text)
-        old = codec.decode(execution.get("input"))
+        old = self.decode(execution.get("input"))
         if isinstance(old, dict) and "__extra" in old:
             envelope["__extra"] = old["__extra"]
         self.end(
             continued(
-                input=limits.check("input", codec.encode(envelope)),
+                input=self.fields.name("input", codec.encode(envelope)),
                 executionStartToCloseTimeout=execution.get("executionStartToCloseTimeout"),
                 taskStartToCloseTimeout=execution.get("taskStartToCloseTimeout"),
                 taskList=execution.get("taskList"),
@@ -551,7 +575,7 @@ class Run:
         try:
             accepted = self.workflow.should_cancel(self.history())
         except Exception as error:
-            self.ending = ending_of(error)
+            self.ending = ending_of(error, self.fields)
             self.fibers.close()
             return True
         if accepted:
@@ -584,14 +608,14 @@ class Run:
         self._effects += 1
         if number < len(self.effects):
             text = self.effects[number]
-            effect = codec.decode(text)
+            effect = self.decode(text)
             if not isinstance(effect, dict) or effect.get("name") != name:
                 recorded = f"side effect number {number + 1}: {text:.200}"
                 self._stop(NondeterminismError(0, recorded, f"side effect number {number + 1} named {name!r}"))
         else:
-            text = limits.check("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
+            text = self.fields.name("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
             self.effects.append(text)
-            effect = codec.decode(text)
+            effect = self.decode(text)
         self.emit(calls.SideEffect(self, text))
         if "error" in effect:
             raise TaskFailed(name, effect["error"])
@@ -600,10 +624,10 @@ class Run:
     # -- what the history says
 
     def list_markers(self, all: bool) -> list[Marker]:
-        return views.markers(self.state, all)
+        return views.markers(self.state, all, self.decode)
 
     def get_event_details(self, event_type: str, event_name: str) -> dict[str, Any] | None:
-        return views.event_details(self.state, event_type, event_name)
+        return views.event_details(self.state, event_type, event_name, self.decode)
 
     def get_run_context(self) -> dict[str, Any]:
         return views.run_context(self.key, self.state)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from ..exceptions import PayloadError
 from ..futures import Future
-from ..payloads import codec
+from ..payloads.jumbo import PREFIX
 from .calls import Propagation
 from .state import CHILD, Changes, Record, Signal
 
@@ -63,7 +64,7 @@ class Signals:
                 for signal in self._propagating:
                     self._pass_on(signal, record)
         for item in changes.ended:
-            if isinstance(item, Signal) and _to_be_propagated(item):
+            if isinstance(item, Signal) and self._to_be_propagated(item):
                 self._propagating.append(item)
                 self._pass_up(item)
                 for record in [r for r in self._run.state.open_children.values() if r.started]:
@@ -78,9 +79,12 @@ class Signals:
         if child.key[1] != signal.sender and child.outcome is None:
             self._run.emit(Propagation(self._run, signal, child.key[1], child.run_id))
 
-
-def _to_be_propagated(signal: Signal) -> bool:
-    if '"__propagate"' not in (signal.input or ""):
-        return False
-    value = codec.decode(signal.input)
-    return isinstance(value, dict) and value.get("__propagate") is True
+    def _to_be_propagated(self, signal: Signal) -> bool:
+        text = signal.input or ""
+        if '"__propagate"' not in text and not text.startswith(PREFIX):
+            return False
+        try:
+            value = self._run.decode(text)
+        except PayloadError:
+            return False  # who waits for it is told
+        return isinstance(value, dict) and value.get("__propagate") is True

@@ -9,7 +9,7 @@ from typing import Any
 from .. import settings
 from ..exceptions import TaskException, WorkflowException
 from ..futures import Future
-from ..payloads import codec, limits
+from ..payloads import codec
 from ..registry import full_name
 from ..task import ActivityTask, ChildWorkflowTask, NonPythonicActivityTask
 from . import failures, names
@@ -35,6 +35,7 @@ class TaskCall(Call):
     failed_attempts = 0
     _refusals = 0
     _timer: RetryTimer | None = None
+    _whole: str | None = None  # the input, where it was known at submit
     _extra: tuple[Future[Any], ...] = ()
     _ignored = frozenset({"meta", "__extra"})
 
@@ -47,7 +48,7 @@ class TaskCall(Call):
         self.raises: bool = bool(payload.raises_on_failure) if override is None else override
         self.priority = run.priority_of(payload)
         if not self.arguments.holes:
-            limits.check("input", self.arguments.text())  # an author's mistake shows at submit
+            self._whole = run.fields.name("input", self.arguments.text())  # an author's mistake shows at submit
         self._computed_id = self._id_computer()
         if self._computed_id is None:
             self.key = (self.kind, names.shortened(self._numbered_id(run.number(self.kind, payload.name))))
@@ -63,7 +64,7 @@ class TaskCall(Call):
 
     def arguments_digest(self) -> str:
         assert self.input is not None
-        value = codec.decode(self.input)
+        value = self.run.decode(self.input)
         return names.digest(codec.encode({"args": value["args"], "kwargs": value["kwargs"]}))
 
     # -- from start to the outbox
@@ -81,15 +82,15 @@ class TaskCall(Call):
             self.run.in_fiber(lambda: self.run.guarded(self.future, self._launch_computed))
 
     def _text(self) -> str:
-        whole = not self.arguments.holes
+        if self._whole is not None and not self._extra:
+            return self._whole
         text = self.arguments.text()
-        if whole and not self._extra:
-            return text
         if self._extra:
             envelope = codec.decode(text)
             envelope["args"] += [future.payload() for future in self._extra]
             text = codec.encode(envelope)
-        return limits.check("input", text)
+        named: str = self.run.fields.name("input", text)
+        return named
 
     def _launch_computed(self) -> None:
         """The id is the author's business: two calls with one id must be the same call, and share one future."""
@@ -169,10 +170,10 @@ class TaskCall(Call):
         """Do what was decided about a failure."""
         if self.future.done:
             return
-        exception = failures.exception_of(record)
+        exception = failures.exception_of(record, self.run.fetch_told)
         match verdict:
             case failures.Retry(delay, text):
-                self.input = self.input if text is None else limits.check("input", text)
+                self.input = self.input if text is None else self.run.fields.name("input", text)
                 if delay:
                     self._later(delay)
                 else:
@@ -207,14 +208,14 @@ class TaskCall(Call):
     def private_task(self) -> Any:
         """A copy for ``on_task_failure`` to edit: its arguments are those of the attempt that failed."""
         private = copy.copy(self.task)
-        value = codec.decode(self.input)
+        value = self.run.decode(self.input)
         private.id = self.key[1]
         private.args, private.kwargs = list(value["args"]), dict(value["kwargs"])
         return private
 
     def edited(self, private: Any) -> dict[str, Any]:
         """The input of the next attempt."""
-        return {**codec.decode(self.input), "args": private.args, "kwargs": private.kwargs}
+        return {**self.run.decode(self.input), "args": private.args, "kwargs": private.kwargs}
 
 
 class ActivityCall(TaskCall):
@@ -235,10 +236,10 @@ class ActivityCall(TaskCall):
         return None
 
     def _given(self) -> list[Any]:
-        return list(codec.decode(self.input)["args"])
+        return list(self.run.decode(self.input)["args"])
 
     def _given_keywords(self) -> dict[str, Any]:
-        return dict(codec.decode(self.input)["kwargs"])
+        return dict(self.run.decode(self.input)["kwargs"])
 
     def _numbered_id(self, number: str) -> str:
         return f"activity-{self.type_name}-{number}"
@@ -280,17 +281,18 @@ class ForeignActivityCall(ActivityCall):
     def _text(self) -> str:
         if self._extra:
             raise TypeError(f"{self.task.name} takes no result of the task before it: its input is bare JSON.")
-        return limits.check("input", self.arguments.text())
+        named: str = self.run.fields.name("input", self.arguments.text())
+        return named
 
     def arguments_digest(self) -> str:
-        return names.digest(self.input or "")
+        return names.digest(self.run.fetch(self.input) or "")
 
     def _given(self) -> list[Any]:
-        value = codec.decode(self.input)
+        value = self.run.decode(self.input)
         return value if isinstance(value, list) else []
 
     def _given_keywords(self) -> dict[str, Any]:
-        value = codec.decode(self.input)
+        value = self.run.decode(self.input)
         return value if isinstance(value, dict) else {}
 
     def private_task(self) -> Any:
@@ -325,7 +327,7 @@ class ChildCall(TaskCall):
         return f"{self.task.name}-{self.run.workflow_id}--{names.run_digest(self.run.run_id)}--{number}"
 
     def _ask(self, hook: str) -> Any:
-        value = codec.decode(self.input)
+        value = self.run.decode(self.input)
         return call_hook(self.workflow, hook, value["args"], value["kwargs"])
 
     def _send(self) -> None:

@@ -47,7 +47,8 @@ class Decisions:
     """The answer to a decision task.
 
     ``decisions`` are in wire form. ``execution_context`` is None where the last one stays. ``closes`` tells that the
-    last decision ends the run. ``shared_task_list`` asks for the run's own task list for what follows.
+    last decision ends the run. ``shared_task_list`` asks for the run's own task list for what follows. ``objects`` are
+    references in the decisions, and the content that has to be there before they are sent.
     """
 
     decisions: tuple[dict[str, Any], ...] = ()
@@ -55,3 +56,4 @@ class Decisions:
     register: tuple[MissingType, ...] = ()
     closes: bool = False
     shared_task_list: bool = False
+    objects: tuple[tuple[str, bytes], ...] = ()
