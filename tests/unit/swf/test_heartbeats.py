@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import math
 import queue
 import threading
@@ -140,19 +139,20 @@ def test_errors_end_nothing(
     swf: Swf,
     sending: Callable[..., Heartbeats],
     error: Exception,
-    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     task = Task()
+    told: list[tuple[object, ...]] = []
+    monkeypatch.setattr("simpleflow.swf.heartbeats.logger.warning", lambda *words: told.append(words))
     for _ in range(2):
         swf.answers.put(error)
-    monkeypatch.setattr(logging.getLogger("simpleflow"), "propagate", True)
     with sending(SOON).watch(work(), task) as watch:
         for _ in range(4):
             swf.next()
         assert watch.failures == 0
     assert not task.cancelled.is_set()
-    assert "workflow run id: heartbeat failed (2 in a row)" in caplog.text
+    assert [words[1:3] for words in told] == [(watch.work, 1), (watch.work, 2)]
+    assert str(watch.work) == "workflow run id"
 
 
 def test_after_an_error_the_next_one_does_not_wait_for_its_time(swf: Swf, sending: Callable[..., Heartbeats]) -> None:
