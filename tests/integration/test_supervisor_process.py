@@ -50,8 +50,10 @@ if os.environ.get("WITHOUT_KERNEL"):
 forks, target = Forks(), globals()[sys.argv[1]]
 
 def spawn(number):
-    child = forks.start(target)
+    reader, writer = os.pipe()
+    child = forks.start(lambda: os.read(reader, 1) and target())
     print(number, child.pid, flush=True)
+    os.write(writer, b"x")  # what the child writes comes after that
     return child
 
 sys.exit(Supervisor(spawn, int(sys.argv[2]), "Test").run())
