@@ -124,7 +124,7 @@ SEEDS = st.integers(0, 2**32)
 def examples(share: float = 1.0) -> settings:
     """A moderate number by default, as many as the profile says where one was chosen."""
     profile = settings.get_current_profile_name()
-    most = settings().max_examples if profile in ("quick", "explore", "long") else 100
+    most = settings().max_examples if profile in ("quick", "explore", "long") else 60
     return settings(max_examples=int(most * share), suppress_health_check=list(HealthCheck))
 
 

@@ -11,7 +11,7 @@ from support.histories import Written, given, kinds
 
 from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
-from simpleflow.canvas import Group
+from simpleflow.canvas import FuncGroup, Group
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
 
@@ -544,3 +544,40 @@ def test_a_group_that_raises_is_asked_once_for_all() -> None:
             return "handled"
 
     assert world_of(run).run(of(run)) == "handled"
+
+
+def test_on_task_failure_may_wait() -> None:
+    def on_task_failure(self: Workflow, context: Any) -> Any:
+        context.a_task.args.append(self.submit(a, context.attempt_number).result)
+        return context.decide_retry() if context.attempt_number < 3 else context.decide_ignore()
+
+    def run(self: Workflow) -> Any:
+        return [self.submit(bad, 0).result, self.submit(a, 9).result]
+
+    workflow = of(run, on_task_failure=on_task_failure)
+    world = World(workflow, activities=(a, bad), work=work)
+    assert world.run(workflow) == [None, [9]]
+    assert [args for name, args in world.scheduled() if "bad" in name] == [[0], [0, [1]], [0, [1], [2]]]
+
+
+def test_on_task_failure_may_hand_over_to_another_task() -> None:
+    def on_task_failure(self: Workflow, context: Any) -> Any:
+        return context.decide_handled(type(context.a_task)(a, "instead"))
+
+    workflow = of(lambda self: self.submit(Group((bad, 0), (a, 1))).result, on_task_failure=on_task_failure)
+    world = World(workflow, activities=(a, bad), work=work)
+    assert world.run(workflow) == [["instead"], [1]]
+
+
+def test_an_end_inside_a_function_of_a_group_is_the_end() -> None:
+    went_on: list[int] = []
+
+    def run(self: Workflow) -> Any:
+        self.submit(Group(FuncGroup(lambda: self.fail("from the function"))))
+        went_on.append(1)
+
+    world = world_of(run)
+    key = world.start(of(run))
+    world.drive()
+    assert world.close_event(key)[1]["reason"] == "Workflow execution failed: from the function"
+    assert went_on == []
