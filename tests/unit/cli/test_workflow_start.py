@@ -89,8 +89,20 @@ def test_an_input_file_that_is_not_utf_8(tmp_path: Path) -> None:
     assert (status, err) == (2, f"Error: --input-file {tmp_path}/input is not UTF-8: invalid start byte at byte 1.\n")
 
 
-def test_without_local_there_is_nothing_yet() -> None:
-    assert start("authors.Echo", local=False) == (2, "", "Error: only local mode exists yet: add --local.\n")
+def test_without_local_there_must_be_a_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SWF_DOMAIN", raising=False)
+    status, _, err = start("authors.Echo", local=False)
+    assert (status, err.partition(":")[2]) == (
+        2,
+        " --domain is missing (or SWF_DOMAIN); to run the workflow in this process add --local.\n",
+    )
+
+
+@pytest.mark.parametrize("option", ["--check-replay", "--real-time"])
+def test_what_only_local_mode_can_do(option: str) -> None:
+    status, _, err = start("authors.Echo", option, local=False)
+    assert status == 2
+    assert "go with --local" in err
 
 
 def test_sys_exit_in_an_activity_fails_the_workflow() -> None:
