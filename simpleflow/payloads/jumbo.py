@@ -25,7 +25,7 @@ from ..exceptions import PayloadRefused, PayloadWrong
 PREFIX = "simpleflow+"
 _PLAIN = f"{PREFIX}text:"
 _REFERENCE = re.compile(r"simpleflow\+([a-z][a-z0-9]*)://([^\x00-\x1f\x7f]+) ([0-9]{1,15})")
-_LOCATION = re.compile(r"(?:([a-z][a-z0-9]*)://)?([^\x00-\x1f\x7f]+)")
+_LOCATION = re.compile(r"(?:([a-z][a-z0-9]*)://)?((?!\w*://)[^\x00-\x1f\x7f]+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 

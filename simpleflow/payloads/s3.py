@@ -5,6 +5,7 @@ boto3 is imported when S3 is first used: it takes a third of a second that a pro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import Any
@@ -50,7 +51,7 @@ class S3Store:
                     f"there is no object {reference.where}, or this process may not read it ({_told(error)})."
                 ) from None
             raise _unavailable(reference, error) from error
-        with answer["Body"] as stream:
+        with contextlib.closing(answer["Body"]) as stream:
             check_length(reference, answer["ContentLength"])
             body: bytes = stream.read()
         return body

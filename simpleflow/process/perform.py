@@ -199,12 +199,17 @@ def _clean(text: str) -> str:
 
 def _stored(text: str, told: dict[str, Any]) -> str:
     """The JSON of a failure, whole; shortened where it cannot be stored: the failure itself must not be lost."""
+    shorter = {**told, "traceback": _shortened(str(told.get("traceback") or ""), _LONGEST[0])}  # it repeats the message
     try:
-        return fields().store("details", text)
+        try:
+            return fields().store("details", text)
+        except limits.JumboTooLargeError:
+            return fields().store("details", codec.encode(shorter))
+    except limits.JumboTooLargeError:
+        pass
     except (ValueError, PayloadError) as error:
-        if not isinstance(error, limits.JumboTooLargeError):
-            logger.warning("the details of a failure are shortened: %s", error)
-        return _fitting(told)
+        logger.warning("the details of a failure are shortened: %s", error)
+    return _fitting(told)
 
 
 def _fitting(told: dict[str, Any]) -> str:
