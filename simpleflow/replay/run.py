@@ -614,7 +614,6 @@ class Run:
                 self._stop(NondeterminismError(0, recorded, f"side effect number {number + 1} named {name!r}"))
         else:
             text = self.fields.name("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
-            self.effects.append(text)
             effect = self.decode(text)
         self.emit(calls.SideEffect(self, text))
         if "error" in effect:

@@ -303,6 +303,17 @@ def test_a_refused_close(cause: str) -> None:
         assert kinds(decisions) == ["FailWorkflowExecution"] and cause in given(decisions.decisions[0])["reason"]
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_a_late_request_to_cancel_does_not_change_the_end(live: bool) -> None:
+    history = Written(of(lambda self: "over"))
+    engine = history.engine()
+    history.decide(engine)
+    history.add("WorkflowExecutionCancelRequested", externalInitiatedEventId=0)
+    history.end()
+    history.add("CompleteWorkflowExecutionFailed", cause="UNHANDLED_DECISION", decisionTaskCompletedEventId=0)
+    assert kinds(history.decide(engine if live else history.engine())) == ["CompleteWorkflowExecution"]
+
+
 def test_later_events_change_nothing_after_the_end() -> None:
     seen: list[str] = []
 
