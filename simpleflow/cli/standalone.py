@@ -113,7 +113,7 @@ def standalone(
         Middlewares.load(middleware_pre_execution, middleware_post_execution)
     except NotFound as error:
         raise Refusal(str(error)) from None
-    args, kwargs = read_input(input, input_file)
+    (args, kwargs), tag_list = read_input(input, input_file), split_tags(tags)
     place = _place(domain, embedded, endpoint_url, db)
     click.echo(place.told, err=True)
     domain = domain or os.environ.get("SWF_DOMAIN") or "simpleflow"
@@ -127,7 +127,7 @@ def standalone(
         f"{name[:200]}-{uuid.uuid4().hex}",
         execution_timeout or getattr(workflow_class, "execution_timeout", None) or YEAR_SECONDS,
         decision_tasks_timeout,
-        tuple(split_tags(tags)),
+        tuple(tag_list),
     )
     color = ctx.find_root().params.get("color", "auto")
     plan = Plan((), middleware_pre_execution, middleware_post_execution, color)
