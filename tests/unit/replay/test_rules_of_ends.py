@@ -408,6 +408,26 @@ def test_cancelling_a_future() -> None:
     assert [args for _, args in world.scheduled()] == [["sent"], ["done"], ["last"]]
 
 
+def test_an_activity_is_asked_to_stop_once() -> None:
+    def run(self: Workflow) -> Any:
+        slow, quick = self.submit(a, "slow"), self.submit(a, "quick")
+        quick.result
+        slow.cancel()
+        return self.submit(self.wait_signal("never")).result
+
+    world = world_of(run)
+    key = world.start(of(run))
+    world.decide_once()
+    world.start_activities()
+    world.finish(world.named("a-2"))
+    world.decide_once()
+    world.request_cancel()
+    while world.decide_once():
+        pass
+    assert world.close_event(key)[0] == "WorkflowExecutionCanceled"
+    assert len(world.of_type("ActivityTaskCancelRequested")) == 1
+
+
 def test_cancelling_a_task_that_waits_for_its_retry() -> None:
     def run(self: Workflow) -> Any:
         late = self.submit(bad.options(retry=RetryPolicy(attempts=3, interval=1000)), 1)

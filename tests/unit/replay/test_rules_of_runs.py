@@ -155,6 +155,23 @@ def test_what_is_passed_on_is_what_was_recorded() -> None:
     assert result_of(run) == [[[1]], [[1]], [1]]
 
 
+def test_what_is_passed_on_later_is_what_was_recorded() -> None:
+    def run(self: Workflow) -> Any:
+        first, second = self.submit(a, 1), self.submit(a, 2)
+        both = self.submit(a, first, second)
+        first.result.append("changed")
+        return both.result
+
+    world = World(of(run), activities=[a])
+    key = world.start(of(run))
+    world.decide_once()
+    world.start_activities()
+    world.finish(world.named("a-1"))
+    world.decide_once()
+    world.drive()
+    assert world.result(key) == [[1], [2]]
+
+
 def test_a_task_starts_when_its_last_argument_is_there() -> None:
     def run(self: Workflow) -> Any:
         first, second = self.submit(a, 1), self.submit(a, 2)
