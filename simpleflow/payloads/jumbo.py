@@ -92,7 +92,7 @@ class Reference:
 
     def verified(self, body: bytes) -> str:
         """The text of the object. Raises PayloadWrong."""
-        text = body.decode("utf-8", "surrogatepass") if _is_text(body) else None
+        text = _text(body)
         right = digest(body) == self.digest if self.digest else text is not None and self.size in (len(body), len(text))
         if text is None or not right or not self.fits(len(body)):
             raise PayloadWrong(
@@ -105,12 +105,11 @@ class Reference:
         return f"{PREFIX}{self.where} {self.size}"
 
 
-def _is_text(body: bytes) -> bool:
+def _text(body: bytes) -> str | None:
     try:
-        body.decode("utf-8", "surrogatepass")
+        return body.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return False
-    return True
+        return None
 
 
 class Unsent(str):
