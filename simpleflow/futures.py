@@ -20,6 +20,8 @@ CANCELLED = "CANCELLED"
 CANCELLED_AND_NOTIFIED = "CANCELLED_AND_NOTIFIED"
 FINISHED = "FINISHED"
 
+_DONE = (FINISHED, CANCELLED)
+
 FIRST_COMPLETED = "FIRST_COMPLETED"
 FIRST_EXCEPTION = "FIRST_EXCEPTION"
 ALL_COMPLETED = "ALL_COMPLETED"
@@ -125,11 +127,11 @@ class Future(Generic[T]):
 
     @property
     def done(self) -> bool:
-        return self._state in (FINISHED, CANCELLED)
+        return self._state in _DONE
 
     @property
     def result(self) -> T:
-        if self.failure is None and not self.done:
+        if self.failure is None and self._state not in _DONE:
             waiter = Waiter()
             self.add_callback(waiter.notify)
             _block_on(self._port, waiter)
@@ -192,11 +194,12 @@ class Future(Generic[T]):
 
         Called at once if that has happened. Callbacks run in the order in which they were added.
         """
-        if not self.done:
+        done = self._state in _DONE
+        if not done:
             if self._callbacks is None:
                 self._callbacks = {}
             self._callbacks[callback] = None
-        if self.done or self.failure is not None:
+        if done or self.failure is not None:
             callback(self)
 
     def remove_callback(self, callback: Callback) -> None:
@@ -224,10 +227,11 @@ class Future(Generic[T]):
         raise failure.exception.with_traceback(None)
 
     def _finish(self, state: str) -> None:
-        assert not self.done, f"{self!r} has ended already"
+        assert self._state not in _DONE, f"{self!r} has ended already"
         self._state = state
-        self._notify()
-        self._callbacks = None
+        if self._callbacks:
+            self._notify()
+            self._callbacks = None
 
     def _notify(self) -> None:
         for callback in tuple(self._callbacks or ()):

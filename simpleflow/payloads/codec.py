@@ -38,12 +38,17 @@ def encode(value: object, hole: Hole | None = None, root: str = "value") -> str:
     ``hole(object)`` is called once for each object that has no JSON form; it gives a value to write instead or raises
     TypeError. Raises EncodeError; its path begins with ``root`` (``""``: with the bare top-level key).
     """
+    return encode_simple(value) or json_text(Walk(root, hole)(value)).decode()
+
+
+def encode_simple(value: object) -> str | None:
+    """The same for a value that needs no walk, as nearly all do; None for others."""
     if _fits_orjson(value):
         try:
             return orjson.dumps(value, _unfold, _OPTIONS).decode()
         except TypeError:
             pass
-    return json_text(Walk(root, hole)(value)).decode()
+    return None
 
 
 def plain(value: object, root: str = "value") -> Any:

@@ -25,7 +25,11 @@ class Arguments:
     __slots__ = ("_text", "holes")
 
     def __init__(self, value: Any, root: str = "") -> None:
-        holes: list[Future[Any]] = []
+        self.holes: list[Future[Any]] = []
+        self._text = codec.encode_simple(value) or self._encoded(value, root)
+
+    def _encoded(self, value: Any, root: str) -> str:
+        holes = self.holes
 
         def hole(thing: Any) -> Any:
             if not isinstance(thing, Future):
@@ -35,8 +39,7 @@ class Arguments:
             holes.append(thing)
             return f"{_MARK}{len(holes) - 1}"
 
-        self._text = codec.encode(value, hole, root)
-        self.holes = holes
+        return codec.encode(value, hole, root)
 
     def text(self) -> str:
         if self.holes:

@@ -183,7 +183,7 @@ class Engine:
     # -- hooks
 
     def _hook(self, run: Run, name: str) -> None:
-        if overrides(run.workflow_class, name):
+        if name in run.hooks:
             self._observe(run, name, run.history())
 
     def _observe(self, run: Run, name: str, *args: Any) -> None:

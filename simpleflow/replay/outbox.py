@@ -88,7 +88,5 @@ class Outbox:
 
     def ordered(self, room: Callable[[str], int | None]) -> Iterator[Any]:
         """In order; of each kind at most ``room(kind)`` (None for all)."""
-        return heapq.merge(
-            *(itertools.islice(owners.values(), room(kind)) for kind, owners in self._by_kind.items() if owners),
-            key=lambda owner: owner.place,
-        )
+        kinds = [itertools.islice(owners.values(), room(kind)) for kind, owners in self._by_kind.items() if owners]
+        return kinds[0] if len(kinds) == 1 else heapq.merge(*kinds, key=lambda owner: owner.place)

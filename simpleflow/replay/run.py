@@ -33,10 +33,10 @@ from ..exceptions import (
     PayloadUnavailable,
     TaskFailed,
 )
-from ..futures import Failure, Future, Waiter
+from ..futures import Failure, Future
 from ..history import History
 from ..marker import Marker
-from ..payloads import codec
+from ..payloads import codec, jumbo
 from ..payloads.fields import INLINE, Fields
 from ..signal import NextSignal, WaitForSignal
 from . import calls, failures, task_calls, views
@@ -53,6 +53,8 @@ from .state import Changes, ExecutionState, Record, Signal
 from .work import Event, MissingType, RunKey
 
 logger = logging.getLogger(__name__)
+
+_REFERENCE = jumbo.PREFIX[0]  # with which no JSON begins
 
 _HISTORY_HOOKS = (
     "before_replay",
@@ -95,7 +97,7 @@ class Run:
         self.state = ExecutionState()
         self.time: float | datetime = 0
         self.events: list[Event] = []  # kept only for hooks
-        self.keeps_events = any(overrides(workflow_class, hook) for hook in _HISTORY_HOOKS)
+        self.hooks = frozenset(hook for hook in _HISTORY_HOOKS if overrides(workflow_class, hook))
         self.fatal: Exception | None = None
         self.full: set[str] = set()  # kinds that SWF takes no more of until one of them closes
         self.missing_types: dict[MissingType, None] = {}  # that SWF has refused and not taken since
@@ -103,12 +105,13 @@ class Run:
         self.restarting = False
         self.last_started = 0
         self._flag = Replaying()
-        self._judges_failures = overrides(workflow_class, "on_task_failure")
+        self._judges_failures = "on_task_failure" in self.hooks
         self._begin()
 
     def _begin(self) -> None:
         """Everything that belongs to one pass of the author's code, from the top."""
         self.fibers = Fibers(self._flag)
+        self.block = self.fibers.block
         self.outbox = Outbox()
         self.unclaimed: dict[s.Key, list[Record]] = {}
         self.ending: Ending | None = None
@@ -134,7 +137,7 @@ class Run:
         self._flag.now = replaying
         self.time = batch.time
         self.last_started = batch.started
-        if self.keeps_events:
+        if self.hooks:
             self.events.extend(batch.events)
         first = not self.state.execution
         changes = fold(self.state, batch)
@@ -373,10 +376,9 @@ class Run:
         self._futures += 1
         return self._futures
 
-    def block(self, waiter: Waiter) -> None:
-        self.fibers.block(waiter)
-
     def decode(self, text: str | None) -> Any:
+        if text is None or text[:1] != _REFERENCE:
+            return codec.decode(text)
         return codec.decode(self.fetch(text))
 
     def fetch(self, text: str | None) -> str | None:

@@ -51,6 +51,8 @@ class Signals:
     @property
     def waiting(self) -> list[str]:
         """The names that are waited for."""
+        if not self._latches and not self._queues:
+            return []
         names = {name for name, latches in self._latches.items() if any(not f.done for f in latches)}
         names |= {name for name, queue in self._queues.items() if any(not f.done for f in queue.values())}
         return sorted(names)

@@ -246,18 +246,19 @@ class ActivityCall(TaskCall):
 
     def decision(self) -> Wire:
         activity = self.activity
-        return decision(
-            "ScheduleActivityTask",
-            activityId=self.key[1],
-            activityType={"name": activity.name, "version": str(activity.version)},
-            input=self.input,
-            taskList=task_list(self._task_list()),
-            scheduleToStartTimeout=seconds(activity.task_schedule_to_start_timeout),
-            scheduleToCloseTimeout=seconds(activity.task_schedule_to_close_timeout),
-            startToCloseTimeout=seconds(activity.task_start_to_close_timeout),
-            heartbeatTimeout=seconds(activity.task_heartbeat_timeout),
-            taskPriority=priority(self.priority),
-        )
+        attributes = {
+            "activityId": self.key[1],
+            "activityType": {"name": activity.name, "version": str(activity.version)},
+            "input": self.input,
+            "taskList": {"name": self._task_list()},
+            "scheduleToStartTimeout": seconds(activity.task_schedule_to_start_timeout),
+            "scheduleToCloseTimeout": seconds(activity.task_schedule_to_close_timeout),
+            "startToCloseTimeout": seconds(activity.task_start_to_close_timeout),
+            "heartbeatTimeout": seconds(activity.task_heartbeat_timeout),
+        }
+        if self.priority is not None:
+            attributes["taskPriority"] = str(self.priority)
+        return {"decisionType": "ScheduleActivityTask", "scheduleActivityTaskDecisionAttributes": attributes}
 
     def _task_list(self) -> str:
         return str(self.run.task_list_override or self.activity.task_list or settings.ACTIVITY_DEFAULT_TASK_LIST)
