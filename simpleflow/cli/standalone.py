@@ -16,6 +16,7 @@ from typing import TextIO
 import click
 
 from ..payloads import codec
+from ..payloads.objects import fields
 from ..process.find import NotFound, find_workflow
 from ..process.nursery import Plan
 from ..process.perform import Middlewares
@@ -30,7 +31,7 @@ from ..workflow import Workflow
 from .decider import DeciderOptions, decide, prepare
 from .embedded import Embedded, EmbeddedError, join
 from .inputs import read_input
-from .output import Refusal, watched_stdout, write_last_line
+from .output import LineWatcher, Refusal, watched_stdout, write_last_line
 from .worker import WorkerOptions, serve
 from .workflow import split_tags
 
@@ -164,6 +165,8 @@ def _place(domain: str | None, embedded: bool, endpoint_url: str | None, db: Pat
     except EmbeddedError as error:
         raise click.ClickException(str(error)) from None
     os.environ.update(service.environment)
+    # on one machine long payloads need no bucket
+    os.environ.setdefault("SIMPLEFLOW_JUMBO_FIELDS_BUCKET", f"file://{db.absolute().parent / 'objects'}")
     return Place(f"running on the embedded service, database {db}", service)
 
 
@@ -292,16 +295,15 @@ def _show(client: Client, key: RunKey, shown: str) -> str:
     return told
 
 
-def _tell(ended: End, stdout: object) -> int:
+def _tell(ended: End, stdout: LineWatcher) -> int:
     attributes = ended.attributes
     click.echo(f"execution {ended.status.lower()}", err=True)
     if ended.status == "Completed":
-        result = attributes.get("result") or "null"
-        write_last_line(stdout, codec.canonical(result) if result else "null")  # type: ignore[arg-type]
+        write_last_line(stdout, codec.canonical(fields().fetch(attributes.get("result"))))
     else:
         for member in ("reason", "details", "timeoutType"):
             if attributes.get(member):
-                click.echo(_readable(attributes[member]), err=True)
+                click.echo(_readable(str(fields().fetch(attributes[member]))), err=True)
     return EXIT_CODES[ended.status]
 
 

@@ -47,7 +47,7 @@ def check_decisions(live: Run, decisions: Decisions, events: Sequence[Event], li
 
 def _decide(live: Run, events: Sequence[Event], limits: Limits) -> Decisions:
     # side effects of this very decision are in no event yet
-    run = Run(live.key, live.workflow_class, live.task_list_override, list(live.effects), live.fields)
+    run = Run(live.key, live.workflow_class, live.task_list_override, list(live.observed), live.fields)
     try:
         for batch in split(events, events[-1]["eventId"]):
             run.advance(batch, replaying=True)

@@ -123,7 +123,7 @@ class Run:
         self._submit_failure: Failure | None = None
         self._numbers = Numbers()
         self._futures = 0
-        self._effects = 0
+        self.observed: list[str] = []  # the side effects of this pass, recorded or not
         self._waits = 0
         self._computed: dict[s.Key, task_calls.TaskCall] = {}
         self._asked_to_stop: set[s.Key] = set()
@@ -606,8 +606,7 @@ class Run:
         return uuid.UUID(int=self._uuids.getrandbits(128), version=4)
 
     def side_effect(self, function: Callable[[], Any], name: str) -> Any:
-        number = self._effects
-        self._effects += 1
+        number = len(self.observed)
         if number < len(self.effects):
             text = self.effects[number]
             effect = self.decode(text)
@@ -617,6 +616,7 @@ class Run:
         else:
             text = self.fields.name("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
             effect = self.decode(text)
+        self.observed.append(text)
         self.emit(calls.SideEffect(self, text))
         if "error" in effect:
             raise TaskFailed(name, effect["error"])

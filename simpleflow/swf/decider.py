@@ -22,9 +22,10 @@ from typing import Any
 
 from .. import logging_context
 from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError
+from ..payloads.objects import fields
 from ..process.find import NotFound
 from ..replay.endings import failed
-from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism
+from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism, find_class
 from ..replay.events import CLOSING
 from ..replay.work import Decisions, DecisionWork, MissingType, RunKey
 from .client import Client, backed_off
@@ -185,8 +186,7 @@ class Decider:
             return None
 
     def _fails_on_nondeterminism(self, work: DecisionWork) -> bool:
-        started = work.events[0]["workflowExecutionStartedEventAttributes"]
-        workflow = self._workflows.find(work.workflow_type, started.get("input") or "")
+        workflow = find_class(self._workflows.find, work.workflow_type, work.events[0], fields())
         return getattr(workflow, "on_nondeterminism", None) == "fail"
 
     def _respond(self, client: Client, work: DecisionWork, decisions: Decisions, leaving: bool) -> None:

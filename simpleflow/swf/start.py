@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import settings
 from ..payloads import codec
+from ..payloads.objects import fields
 from ..registry import full_name
 from ..replay.events import ATTRIBUTES, CLOSING
 from ..replay.state import INTERRUPTED
@@ -38,13 +39,13 @@ class Start:
         workflow: Any = self.workflow
         execution = self.execution_timeout or getattr(workflow, "execution_timeout", None)
         decision = self.decision_tasks_timeout or getattr(workflow, "decision_tasks_timeout", None)
-        extra = {"class": full_name(workflow)}
+        envelope = {"args": self.args, "kwargs": self.kwargs, "__extra": {"class": full_name(workflow)}}
         request = {
             "domain": self.domain,
             "workflowId": self.workflow_id,
             "workflowType": {"name": workflow.name, "version": str(workflow.version)},
             "taskList": {"name": self.task_list},
-            "input": codec.encode({"args": self.args, "kwargs": self.kwargs, "__extra": extra}, root=""),
+            "input": fields().store("input", codec.encode(envelope, root="")),
             "executionStartToCloseTimeout": str(execution or settings.WORKFLOW_DEFAULT_EXECUTION_TIME),
             "taskStartToCloseTimeout": str(decision or settings.WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT),
             "childPolicy": workflow.child_policy or "TERMINATE",

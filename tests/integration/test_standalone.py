@@ -101,6 +101,31 @@ class Counts(Workflow):
 """
 
 
+BIG = """
+from simpleflow import Workflow, activity
+
+@activity.with_attributes(task_list="x")
+def text(n):
+    return "x" * n
+
+@activity.with_attributes(task_list="x")
+def size(value):
+    return len(value)
+
+class Big(Workflow):
+    name, version, task_list = "big", "1", "x"
+    def run(self, n):
+        return self.submit(size, self.submit(text, n)).result
+"""
+
+
+def test_long_payloads_need_no_bucket(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "big.py").write_text(BIG)
+    done = run("standalone", "--embedded", "big.Big", "--input", "[1000000]")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1000000"), done.stderr
+    assert len(list((tmp_path / ".simpleflow" / "objects").iterdir())) == 2
+
+
 def test_a_failure_is_told_and_is_the_exit_code(run: Run, tmp_path: Path) -> None:
     (tmp_path / "fails.py").write_text(FAILS)
     done = run("standalone", "fails.Explodes")
