@@ -320,7 +320,7 @@ class FutureItem(Mirror):
         return self._pick(super()._get_value())
 
     def _pick(self, value: Any) -> Any:
-        if self._exception is not None or self.cancelled:
+        if self.cancelled or (value is None and self._exception is not None):
             return None
         try:
             return value[self._key]
