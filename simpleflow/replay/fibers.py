@@ -99,10 +99,12 @@ class Fibers:
     def block(self, waiter: Waiter) -> None:
         """Park the running fiber until the waiter is ready."""
         fiber = self.current()
-        if fiber is None:
+        if fiber is None or fiber.parent is None:
             raise RuntimeError("a hook cannot wait: it only observes the run.")
         fiber.waiter = waiter
-        self._switch_to_hub(fiber)
+        fiber.parent.switch()
+        if self.closed:
+            self._refuse()
 
     def park(self) -> None:
         """Give the thread away for good."""

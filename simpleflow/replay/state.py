@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .work import Event
@@ -36,20 +38,12 @@ class Record:
     event itself) and ``attributes`` are that event's. ``owner`` is the part of the program that claims it.
     """
 
-    __slots__ = (
-        "attributes",
-        "event_id",
-        "input",
-        "key",
-        "outcome",
-        "outcome_id",
-        "owner",
-        "recorded",
-        "run_id",
-        "started",
-        "time",
-        "type_name",
-    )
+    outcome: str | None = None
+    outcome_id = 0
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    run_id: str | None = None
+    started = False
+    owner: Any = None
 
     def __init__(
         self, key: Key, event: Event, recorded: dict[str, Any], type_name: str | None = None, input: str | None = None
@@ -60,12 +54,6 @@ class Record:
         self.recorded = recorded
         self.type_name = type_name
         self.input = input
-        self.outcome: str | None = None
-        self.outcome_id = 0
-        self.attributes: dict[str, Any] = {}
-        self.run_id: str | None = None
-        self.started = False
-        self.owner: Any = None
 
     def end(self, event: Event, attributes: dict[str, Any]) -> None:
         self.outcome = event["eventType"]
