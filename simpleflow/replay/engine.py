@@ -245,11 +245,11 @@ def answer_nondeterminism(error: NondeterminismError, work: DecisionWork, fails:
     waits = {
         event["eventId"]: int(event["timerStartedEventAttributes"]["startToFireTimeout"])
         for event in work.events
-        if event["eventType"] == "TimerStarted" and event["timerStartedEventAttributes"]["timerId"] == s.WAKE_UP_TIMER
+        if event["eventType"] == "TimerStarted" and event["timerStartedEventAttributes"]["timerId"] == s.ROLL_BACK_TIMER
     }
     fired = {e["timerFiredEventAttributes"]["startedEventId"] for e in work.events if e["eventType"] == "TimerFired"}
     if waits.keys() - fired:
         return Decisions(execution_context=context, shared_task_list=True)
     seconds = min(3600, max([60, *(2 * wait for wait in waits.values())]))
-    wake_up = decision("StartTimer", timerId=s.WAKE_UP_TIMER, startToFireTimeout=str(seconds))
+    wake_up = decision("StartTimer", timerId=s.ROLL_BACK_TIMER, startToFireTimeout=str(seconds))
     return Decisions((wake_up,), execution_context=context, shared_task_list=True)

@@ -168,7 +168,7 @@ class Run:
         """What was decided: link each record with the part of the program that asked for it."""
         strangers = []
         for record in changes.recorded:
-            if record.key[1] == s.WAKE_UP_TIMER:
+            if record.key[1] in s.OWN_TIMERS:
                 continue
             owner = self.outbox.confirm(record.key)
             if owner is not None:
@@ -222,7 +222,7 @@ class Run:
         self._begin()
         for record in self.state.records:
             record.owner = None
-            if record.key[1] != s.WAKE_UP_TIMER:
+            if record.key[1] not in s.OWN_TIMERS:
                 self.unclaimed.setdefault(record.key, []).append(record)
         everything = Changes()
         everything.ended += sorted((x for xs in self.state.signals.values() for x in xs), key=lambda x: x.event_id)

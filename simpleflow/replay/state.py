@@ -23,6 +23,10 @@ CANCEL_CHILD = "cancellation of the child workflow"
 #: The reserved beginning of ids and names that are the library's own.
 RESERVED = ("_simpleflow_", "__simpleflow_")
 WAKE_UP_TIMER = "_simpleflow_wake_up_timer"
+#: Until then a decider waits for code that fits the history.
+ROLL_BACK_TIMER = "_simpleflow_roll_back_timer"
+#: Timers that no program asks for.
+OWN_TIMERS = frozenset({WAKE_UP_TIMER, ROLL_BACK_TIMER})
 SIDE_EFFECT = "simpleflow.side_effect"
 #: A signal of the library's own, whose input lists the events of activities that a stop of ours has interrupted; and
 #: the reason of the failure that a worker gives for what it has interrupted.

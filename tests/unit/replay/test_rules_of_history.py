@@ -529,6 +529,19 @@ def test_a_decider_does_not_start_the_timer_twice() -> None:
     assert kinds(answered(history)) == []
 
 
+def test_a_healed_run_does_not_wait_for_the_timer_of_the_roll_back() -> None:
+    history = different()
+    decisions = answered(history)
+    history.end()
+    history.add("TimerStarted", decisionTaskCompletedEventId=0, **given(decisions.decisions[0]))
+    history.add("WorkflowExecutionSignaled", signalName="s", externalInitiatedEventId=0)
+    history.begin()
+    history.workflow = of(lambda self: [self.submit(a, 1).result, *(f.result for f in self.map(a, range(2, 200)))])
+    sent = kinds(history.engine().decide(history.work()))
+    assert sent[-1] == "StartTimer"
+    assert set(sent[:-1]) == {"ScheduleActivityTask"}
+
+
 def test_an_execution_may_ask_to_fail_instead() -> None:
     decisions = answered(different(), fails=True)
     assert kinds(decisions) == ["FailWorkflowExecution"] and decisions.closes
