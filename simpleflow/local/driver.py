@@ -227,17 +227,7 @@ class Driver:
         task = self._call("PollForActivityTask", domain=DOMAIN, taskList={"name": task_list})
         if "taskToken" not in task:
             return
-        execution, kind = task["workflowExecution"], task["activityType"]
-        call = ActivityCallData(
-            name=kind["name"],
-            version=kind["version"],
-            activity_id=task["activityId"],
-            input=task.get("input"),
-            workflow_id=execution["workflowId"],
-            run_id=execution["runId"],
-            domain_name=DOMAIN,
-            task_list=task_list,
-        )
+        call = ActivityCallData.of_poll(DOMAIN, task_list, task)
         outcome = perform(call, self._middlewares)
         token = task["taskToken"]
         if isinstance(outcome, Completed):

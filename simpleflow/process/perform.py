@@ -31,6 +31,21 @@ class ActivityCallData:
     domain_name: str = ""
     task_list: str | None = None
 
+    @classmethod
+    def of_poll(cls, domain: str, task_list: str | None, task: dict[str, Any]) -> ActivityCallData:
+        """From the answer to PollForActivityTask. Raises KeyError or TypeError if it is no such answer."""
+        execution, kind = task["workflowExecution"], task["activityType"]
+        return cls(
+            name=kind["name"],
+            version=kind["version"],
+            activity_id=task["activityId"],
+            input=task.get("input"),
+            workflow_id=execution["workflowId"],
+            run_id=execution["runId"],
+            domain_name=domain,
+            task_list=task_list,
+        )
+
     def context(self) -> dict[str, Any]:
         """What the activity may know of its task."""
         return {

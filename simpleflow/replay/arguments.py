@@ -48,11 +48,6 @@ class Arguments:
             self.holes = []
         return self._text
 
-    @property
-    def failed(self) -> Future[Any] | None:
-        """A future among the holes whose failure is to be raised."""
-        return next((future for future in self.holes if future.failure is not None), None)
-
 
 #: Gives the value of a payload, also of one that stands outside the history.
 Decode = Callable[[str | None], Any]

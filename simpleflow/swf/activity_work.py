@@ -33,15 +33,4 @@ def poll_activity(swf: Caller, domain: str, task_list: str, identity: str) -> Ac
 
 def activity_work(domain: str, task_list: str | None, task: Answer) -> ActivityWork:
     """The work of an answer to PollForActivityTask. Raises KeyError or TypeError if it is no such answer."""
-    execution, kind = task["workflowExecution"], task["activityType"]
-    call = ActivityCallData(
-        name=kind["name"],
-        version=kind["version"],
-        activity_id=task["activityId"],
-        input=task.get("input"),
-        workflow_id=execution["workflowId"],
-        run_id=execution["runId"],
-        domain_name=domain,
-        task_list=task_list,
-    )
-    return ActivityWork(task["taskToken"], call)
+    return ActivityWork(task["taskToken"], ActivityCallData.of_poll(domain, task_list, task))

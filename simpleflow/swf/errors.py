@@ -30,10 +30,6 @@ class Refused(SwfError):
         """Whether the same request may succeed a moment later."""
         return self.status >= 500 or self.code in _THROTTLED
 
-    @property
-    def throttled(self) -> bool:
-        return self.code in _THROTTLED
-
 
 _THROTTLED = frozenset(
     {"ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException", "LimitExceededFault"}
