@@ -249,8 +249,12 @@ def _signaled(state: ExecutionState, event: Event, attributes: Attributes) -> No
     sender = (attributes.get("externalWorkflowExecution") or {}).get("workflowId")
     name = attributes["signalName"]
     if name == s.INTERRUPTED:
-        events = codec.decode(attributes.get("input"))
-        state.interrupted.update(events if isinstance(events, list) else ())
+        try:
+            events = codec.decode(attributes.get("input"))
+        except codec.DecodeError:  # anybody may send a signal
+            return
+        if isinstance(events, list):
+            state.interrupted.update(event for event in events if isinstance(event, int))
         return
     signal = Signal(name, event["eventId"], event["eventTimestamp"], attributes.get("input"), sender, attributes)
     state.signals[name].append(signal)

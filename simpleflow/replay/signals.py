@@ -7,6 +7,7 @@ from typing import Any
 
 from ..exceptions import PayloadError
 from ..futures import Future
+from ..payloads import codec
 from ..payloads.jumbo import PREFIX
 from .calls import Propagation
 from .state import CHILD, Changes, Record, Signal
@@ -87,6 +88,6 @@ class Signals:
             return False
         try:
             value = self._run.decode(text)
-        except PayloadError:
+        except (PayloadError, codec.DecodeError):
             return False  # who waits for it is told
         return isinstance(value, dict) and value.get("__propagate") is True

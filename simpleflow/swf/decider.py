@@ -156,6 +156,9 @@ class Decider:
         except SwfError as error:
             logger.warning("%s: the decision is given up: %s", _name(work), error)
             self._engine.drop(work.key)
+        except Exception:  # one execution must not end the decider of the others
+            logger.exception("%s: the decision is given up", _name(work))
+            self._engine.drop(work.key)
         finally:
             logging_context.reset()
 

@@ -118,3 +118,18 @@ def test_nothing_is_told_where_nothing_was_lost(world: World) -> None:
 def test_a_run_is_found_by_its_workflow_id(world: World) -> None:
     assert open_run(world.client, "d", "w") == world.key
     assert open_run(world.client, "d", "another") is None
+
+
+@pytest.mark.parametrize("text", ["[[1]]", '{"a": 1}', "no JSON", "[1e400]", '["5", null]'])
+def test_anybody_may_send_the_signal_and_nothing_comes_of_it(world: World, text: str) -> None:
+    world.decide()
+    request = {"domain": "d", "workflowId": "w", "signalName": INTERRUPTED, "input": text}
+    world.client.call("SignalWorkflowExecution", request)
+    assert world.finish() == "3"
+
+
+def test_a_signal_that_cannot_be_read_is_not_passed_on_and_harms_nobody(world: World) -> None:
+    world.decide()
+    request = {"domain": "d", "workflowId": "w", "signalName": "s", "input": '{"__propagate": 1e400}'}
+    world.client.call("SignalWorkflowExecution", request)
+    assert world.finish() == "3"

@@ -303,3 +303,18 @@ def test_the_history_of_a_run_can_be_read_up_to_an_event() -> None:
     world.decider.handle(world.client, work)
     assert [e["eventId"] for e in whole_history(world.client, work.key, 2)] == [1, 2]
     assert json.loads(world.describe()["latestExecutionContext"]) == {"waiting_signals": ["go"]}
+
+
+def test_an_error_of_the_engine_does_not_end_the_decider(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(Triples)
+    world.start(Triples, 2)
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(world.decider._engine, "decide", lambda work: 1 // 0)
+        world.decider.handle(world.client, work)
+    assert "ZeroDivisionError" in caplog.text
+    world.decider.handle(world.client, work)  # the same task once more, as after a timeout
+    assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
