@@ -33,4 +33,5 @@ def poll_activity(swf: Caller, domain: str, task_list: str, identity: str) -> Ac
 
 def activity_work(domain: str, task_list: str | None, task: Answer) -> ActivityWork:
     """The work of an answer to PollForActivityTask. Raises KeyError or TypeError if it is no such answer."""
-    return ActivityWork(task["taskToken"], ActivityCallData.of_poll(domain, task_list, task))
+    call = ActivityCallData.of_poll(domain, task_list, task)
+    return ActivityWork(task["taskToken"], call)
