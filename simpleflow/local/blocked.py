@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..replay.run import Run
+from ..replay.state import CHILD
 
 _OURS = str(Path(__file__).parents[1]) + os.sep
 
@@ -18,7 +19,7 @@ FindRun = Callable[[str], Run | None]
 def describe_wait(run: Run, find: FindRun) -> str:
     """For instance ``waits for signal x (examples/signals.py:12)``."""
     signals = run.signals.waiting
-    children = {record.key[1]: record.run_id for record in run.state.open_children.values()}
+    children = {record.key[1]: record.run_id for record in run.state.open[CHILD].values()}
     if signals:
         return f"waits for signal{'s' * (len(signals) > 1)} {', '.join(signals)}{_place(run)}"
     if children:

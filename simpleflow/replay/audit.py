@@ -67,7 +67,7 @@ class _Sent:
     def __init__(self, run: Run) -> None:
         self._asked = run.outbox.last_place
         self._ended = run.ending is not None
-        self._open = dict(run.state.open)
+        self._open = {kind: len(records) for kind, records in run.state.open.items()}
 
     def compare(self, run: Run, events: Sequence[Event], limits: Limits) -> None:
         started = [e[ATTRIBUTES[e["eventType"]]]["timerId"] for e in events if e["eventType"] == "TimerStarted"]

@@ -7,8 +7,8 @@ to the next one. Decision tasks that were never completed (timed out, or not sta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from .work import Event
 
@@ -82,8 +82,7 @@ CLOSING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """The new events of one decision; ``started`` is its DecisionTaskStarted, ``time`` that event's timestamp."""
 
     events: Sequence[Event]

@@ -68,9 +68,9 @@ def applies(*event_types: str) -> Callable[[Apply], Apply]:
 
 
 def _record(state: ExecutionState, record: Record) -> Record:
-    state.weight += len(record.input or "")
-    state.by_event[record.event_id] = record
-    state.records.append(record)
+    if record.input is not None:
+        state.weight += len(record.input)
+    state.records[record.event_id] = record
     state.changes.recorded.append(record)
     return record
 
@@ -79,8 +79,7 @@ def _record(state: ExecutionState, record: Record) -> Record:
 def _activity_scheduled(state: ExecutionState, event: Event, attributes: Attributes) -> None:
     name = attributes["activityId"]
     record = Record((s.ACTIVITY, name), event, attributes, attributes["activityType"]["name"], attributes.get("input"))
-    state.open[s.ACTIVITY] += 1
-    state.open_activities[name] = record
+    state.open[s.ACTIVITY][record.event_id] = record
     _record(state, record)
 
 
@@ -88,8 +87,7 @@ def _activity_scheduled(state: ExecutionState, event: Event, attributes: Attribu
 def _child_initiated(state: ExecutionState, event: Event, attributes: Attributes) -> None:
     name = attributes["workflowId"]
     record = Record((s.CHILD, name), event, attributes, attributes["workflowType"]["name"], attributes.get("input"))
-    state.open[s.CHILD] += 1
-    state.open_children[name] = record
+    state.open[s.CHILD][record.event_id] = record
     _record(state, record)
 
 
@@ -97,8 +95,7 @@ def _child_initiated(state: ExecutionState, event: Event, attributes: Attributes
 def _timer_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
     name = attributes["timerId"]
     record = Record((s.TIMER, name), event, attributes)
-    state.open[s.TIMER] += 1
-    state.open_timers[name] = record
+    state.open[s.TIMER][record.event_id] = record
     state.timers[name] = record
     _record(state, record)
 
@@ -170,33 +167,44 @@ def _child_refused(state: ExecutionState, event: Event, attributes: Attributes) 
 
 # -- what became of them
 
+_SUCCEEDED = frozenset({"ActivityTaskCompleted", "ChildWorkflowExecutionCompleted"})
+
 
 def _end(state: ExecutionState, record: Record | None, event: Event, attributes: Attributes) -> None:
-    if record is not None and record.outcome is None:
-        record.end(event, attributes)
+    if record is None or record.outcome is not None:
+        return
+    record.outcome = event["eventType"]
+    record.outcome_id = event["eventId"]
+    record.attributes = attributes
+    state.changes.ended.append(record)
+    if record.outcome in _SUCCEEDED:
         state.weight += len(attributes.get("result") or "")
-        state.changes.ended.append(record)
+    else:
+        state.changes.unsettled.append(record)
+
+
+def _closed(state: ExecutionState, record: Record | None, event: Event, attributes: Attributes) -> None:
+    """The end of what counts as open."""
+    if record is not None and record.outcome is None:
+        del state.open[record.key[0]][record.event_id]
+        _end(state, record, event, attributes)
 
 
 @applies("ActivityTaskStarted")
 def _activity_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    record = state.by_event.get(attributes["scheduledEventId"])
+    record = state.records.get(attributes["scheduledEventId"])
     if record is not None:
         state.changes.started.append(record)
 
 
 @applies("ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled")
 def _activity_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    record = state.by_event.get(attributes["scheduledEventId"])
-    if record is not None and record.outcome is None:
-        state.open[s.ACTIVITY] -= 1
-        state.open_activities.pop(record.key[1], None)
-        _end(state, record, event, attributes)
+    _closed(state, state.records.get(attributes["scheduledEventId"]), event, attributes)
 
 
 @applies("ChildWorkflowExecutionStarted")
 def _child_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    record = state.by_event.get(attributes["initiatedEventId"])
+    record = state.records.get(attributes["initiatedEventId"])
     if record is not None:
         record.run_id = attributes["workflowExecution"]["runId"]
         state.changes.started.append(record)
@@ -210,20 +218,12 @@ def _child_started(state: ExecutionState, event: Event, attributes: Attributes) 
     "ChildWorkflowExecutionTerminated",
 )
 def _child_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    record = state.by_event.get(attributes["initiatedEventId"])
-    if record is not None and record.outcome is None:
-        state.open[s.CHILD] -= 1
-        state.open_children.pop(record.key[1], None)
-        _end(state, record, event, attributes)
+    _closed(state, state.records.get(attributes["initiatedEventId"]), event, attributes)
 
 
 @applies("TimerFired")
 def _timer_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    record = state.by_event.get(attributes["startedEventId"])
-    if record is not None and record.outcome is None:
-        state.open[s.TIMER] -= 1
-        state.open_timers.pop(record.key[1], None)
-        _end(state, record, event, attributes)
+    _closed(state, state.records.get(attributes["startedEventId"]), event, attributes)
 
 
 @applies(
@@ -233,7 +233,7 @@ def _timer_ended(state: ExecutionState, event: Event, attributes: Attributes) ->
     "RequestCancelExternalWorkflowExecutionFailed",
 )
 def _external_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    _end(state, state.by_event.get(attributes["initiatedEventId"]), event, attributes)
+    _end(state, state.records.get(attributes["initiatedEventId"]), event, attributes)
 
 
 # -- the execution itself

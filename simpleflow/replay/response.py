@@ -74,7 +74,7 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
         most = limits.open_items(kind, run.workflow)
         if kind in run.full and run.state.open[kind]:
             return 0
-        return None if most is None else max(0, most - run.state.open[kind])
+        return None if most is None else max(0, most - len(run.state.open[kind]))
 
     # one more than fits tells that there are more; a close or a wake-up timer needs one place
     places = limits.decisions

@@ -201,11 +201,12 @@ class Run:
 
     def _settle(self, changes: Changes) -> None:
         """What came of it: failures are judged first, then futures finish; both in event order."""
-        for item in changes.ended:
-            if isinstance(item, Record) and item.owner is not None:
-                if item.outcome_id != item.event_id:
-                    self.full.discard(item.key[0])
-                item.owner.consider(item)
+        if self.full:
+            records = (item for item in changes.ended if isinstance(item, Record))
+            self.full -= {record.key[0] for record in records if record.outcome_id != record.event_id}
+        for record in changes.unsettled:
+            if record.owner is not None:
+                record.owner.consider(record)
         for item in changes.ended:
             if self.ending is not None:
                 return
@@ -220,13 +221,13 @@ class Run:
         effects = [marker.details or "" for marker in self.state.markers if marker.name == s.SIDE_EFFECT]
         self.effects = max(self.effects, effects, key=len)
         self._begin()
-        for record in self.state.records:
+        for record in self.state.records.values():
             record.owner = None
             if record.key[1] not in s.OWN_TIMERS:
                 self.unclaimed.setdefault(record.key, []).append(record)
         everything = Changes()
         everything.ended += sorted((x for xs in self.state.signals.values() for x in xs), key=lambda x: x.event_id)
-        everything.started += [record for record in self.state.records if record.started]
+        everything.started += [record for record in self.state.records.values() if record.started]
         self.signals.propagate(everything)
         self.fibers.spawn(self._main)
 
@@ -581,10 +582,10 @@ class Run:
             self.fibers.close()
             return True
         if accepted:
-            for name in self.state.open_activities:
-                self.ask_to_stop(calls.ActivityCancellation(self, name))
-            for name, child in self.state.open_children.items():
-                self.ask_to_stop(calls.ChildCancellation(self, name, child.run_id))
+            for activity in self.state.open[s.ACTIVITY].values():
+                self.ask_to_stop(calls.ActivityCancellation(self, activity.key[1]))
+            for child in self.state.open[s.CHILD].values():
+                self.ask_to_stop(calls.ChildCancellation(self, child.key[1], child.run_id))
             self.ending = canceled()
             self.fibers.close()
         return bool(accepted)

@@ -70,7 +70,7 @@ class Signals:
             if isinstance(item, Signal) and self._to_be_propagated(item):
                 self._propagating.append(item)
                 self._pass_up(item)
-                for record in [r for r in self._run.state.open_children.values() if r.started]:
+                for record in [r for r in self._run.state.open[CHILD].values() if r.started]:
                     self._pass_on(item, record)
 
     def _pass_up(self, signal: Signal) -> None:

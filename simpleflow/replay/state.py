@@ -59,11 +59,6 @@ class Record:
         self.type_name = type_name
         self.input = input
 
-    def end(self, event: Event, attributes: dict[str, Any]) -> None:
-        self.outcome = event["eventType"]
-        self.outcome_id = event["eventId"]
-        self.attributes = attributes
-
     def describe(self) -> str:
         kind, name = self.key
         called = f" of {self.type_name}" if self.type_name and self.type_name != name else ""
@@ -91,14 +86,15 @@ class MarkerEvent(NamedTuple):
 
 
 class Changes:
-    """What the events of one batch say, in event order."""
+    """What the events of one batch say, in event order. ``unsettled`` are those of ``ended`` that did not succeed."""
 
-    __slots__ = ("ended", "recorded", "started")
+    __slots__ = ("ended", "recorded", "started", "unsettled")
 
     def __init__(self) -> None:
         self.recorded: list[Record] = []
         self.started: list[Record] = []
         self.ended: list[Record | Signal] = []
+        self.unsettled: list[Record] = []
 
 
 class ExecutionState:
@@ -106,12 +102,8 @@ class ExecutionState:
 
     def __init__(self) -> None:
         self.execution: dict[str, Any] = {}  # the attributes of WorkflowExecutionStarted
-        self.by_event: dict[int, Record] = {}
-        self.records: list[Record] = []
-        self.open: dict[str, int] = {ACTIVITY: 0, CHILD: 0, TIMER: 0}
-        self.open_activities: dict[str, Record] = {}
-        self.open_children: dict[str, Record] = {}
-        self.open_timers: dict[str, Record] = {}
+        self.records: dict[int, Record] = {}  # by the id of their event
+        self.open: dict[str, dict[int, Record]] = {ACTIVITY: {}, CHILD: {}, TIMER: {}}
         self.signals: defaultdict[str, list[Signal]] = defaultdict(list)
         self.markers: list[MarkerEvent] = []
         self.timers: dict[str, Record] = {}
@@ -126,4 +118,4 @@ class ExecutionState:
     @property
     def woken(self) -> bool:
         """Whether a wake-up timer is running."""
-        return WAKE_UP_TIMER in self.open_timers
+        return any(record.key[1] == WAKE_UP_TIMER for record in self.open[TIMER].values())

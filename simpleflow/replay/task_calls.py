@@ -373,7 +373,7 @@ class ChildCall(TaskCall):
         return names.checked_tags(tags) if tags else None
 
     def ask_to_stop(self) -> None:
-        child = self.run.state.open_children.get(self.key[1])
+        child = next((child for child in self.run.state.open[s.CHILD].values() if child.owner is self), None)
         self.run.ask_to_stop(ChildCancellation(self.run, self.key[1], child.run_id if child else None))
 
     def missing(self) -> MissingType:

@@ -14,6 +14,7 @@ from simpleflow.payloads.fields import Fields
 from simpleflow.payloads.jumbo import Reference, location
 from simpleflow.payloads.stores import MemoryStore
 from simpleflow.replay.arguments import same
+from simpleflow.replay.state import CHILD
 
 LONG = "long " * 100
 
@@ -115,8 +116,8 @@ def test_every_field_that_can_be_long(store: Watched) -> None:
         return [effect, again]
 
     def child_id(self: Workflow) -> str:
-        (child,) = self.executor.state.open_children  # type: ignore[attr-defined]
-        return str(child)
+        (child,) = self.executor.state.open[CHILD].values()  # type: ignore[attr-defined]
+        return str(child.key[1])
 
     outcome = execute(of(run), [LONG], check_replay=True)
     assert outcome.value == [LONG * 2, [LONG, None, LONG * 2]], outcome.explain()
