@@ -60,7 +60,7 @@ def execute(
         task_list=task_list or workflow_class.task_list or settings.WORKFLOW_DEFAULT_TASK_LIST,
         execution_timeout=execution_timeout or _seconds(workflow_class, "execution_timeout"),
         decision_tasks_timeout=decision_tasks_timeout or _seconds(workflow_class, "decision_tasks_timeout"),
-        tags=tags or _tags(workflow_class, args, kwargs),
+        tags=tags or tags_of(workflow_class, args, kwargs),
     )
     driver.start(start)
     for name, value in signals:
@@ -84,7 +84,8 @@ def _seconds(workflow_class: type[Workflow], attribute: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _tags(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[str]:
+def tags_of(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[str]:
+    """The tags that the class gives an execution with these arguments."""
     if hasattr(workflow_class, "get_tag_list"):
         tags = call_hook(workflow_class, "get_tag_list", list(args), dict(kwargs))
     else:

@@ -104,14 +104,17 @@ _NO_MIDDLEWARES = Middlewares()
 
 
 def perform(
-    call: ActivityCallData, middlewares: Middlewares = _NO_MIDDLEWARES, modules: Sequence[str] = ()
+    call: ActivityCallData,
+    middlewares: Middlewares = _NO_MIDDLEWARES,
+    modules: Sequence[str] = (),
+    activity: Activity | None = None,
 ) -> Completed | Failed:
     """Execute an activity. Whatever goes wrong in it is an outcome; only KeyboardInterrupt is raised.
 
-    ``modules`` limits what may be imported, as in ``find_activity``.
+    ``modules`` limits what may be imported, as in ``find_activity``. ``activity`` is executed instead of the one found.
     """
     try:
-        activity = find_activity(call.name, modules)
+        activity = activity or find_activity(call.name, modules)
         context = call.context()
         args, kwargs = _arguments(context["input"])
         token = current_context.set(context)
