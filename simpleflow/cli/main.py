@@ -9,13 +9,15 @@ import os
 import sys
 from collections import UserDict
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from .. import __version__, log
 from ..settings import SettingError
-from .output import FORMATS, Output
+from .exits import Exit
+from .options import listing_options
+from .output import Output
 
 #: Command -> module, function and what the list of commands says of it.
 COMMANDS = {
@@ -56,49 +58,39 @@ class Group(click.Group):
 
 
 @click.group(cls=Group, commands=Commands(), context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--format",
-    type=click.Choice(FORMATS),
-    envvar="SIMPLEFLOW_FORMAT",
-    default="tabular",
-    show_default=True,
-    help="How tables are written.",
-)
-@click.option("--header/--no-header", default=False, show_default=True, help="Whether tables have a header.")
-@click.option(
-    "--color",
-    type=click.Choice([mode.value for mode in log.ColorModes]),
-    default="auto",
-    show_default=True,
-    help="Whether logs are coloured.",
-)
+@listing_options(format={"envvar": "SIMPLEFLOW_FORMAT"}, color={"default": "auto"})
 @click.version_option(__version__, prog_name="simpleflow")
 @click.pass_context
-def cli(ctx: click.Context, format: str, header: bool, color: str) -> None:
+def cli(ctx: click.Context, /, **options: Any) -> None:
     """Durable workflows in plain Python."""
-    ctx.obj = Output(format, header)
+    ctx.obj = Output().but(**options)
     try:
-        log.setup_logging(log.ColorModes(color))
+        log.setup_logging(log.ColorModes(ctx.obj.color))
     except SettingError as error:
         raise click.UsageError(str(error)) from None
 
 
 def main() -> NoReturn:
-    """Run the command line; exits with 0, 1 (it failed), 2 (wrong usage) or 130 (Ctrl-C)."""
+    """Run the command line and exit with its code."""
     sys.path[:0] = [os.getcwd()]
     gc.set_threshold(50_000)  # histories are many small objects that stay; looking for garbage among them is slow
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command, by default that of ``sys.argv``; its exit code, as in ``exits.Exit``."""
     try:
-        status = cli.main(prog_name="simpleflow", standalone_mode=False)
+        status = cli.main(arguments, prog_name="simpleflow", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
-        status = error.exit_code
+        return error.exit_code
     except click.Abort:
         click.echo("interrupted", err=True)
-        status = 130
+        return Exit.INTERRUPTED
     except BrokenPipeError:
         # nobody reads any more; Python would complain once more at its end
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
-    sys.exit(status if isinstance(status, int) else 0)
+        return Exit.FAILED
+    return status if isinstance(status, int) else Exit.DONE

@@ -1,29 +1,126 @@
-"""What commands write to stdout."""
+"""What commands write to stdout: listings as the global options want them, and results."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import Any, TextIO
 
-import click
+from .exits import Refusal
+from .formats import FORMATS, OBJECTS, WRITERS, Look, Row
 
-FORMATS = ("csv", "tsv", "tabular", "human", "json", "prettyjson")
+__all__ = [
+    "FORMATS",
+    "LineWatcher",
+    "Listing",
+    "Output",
+    "Refusal",
+    "Row",
+    "watched_stdout",
+    "write",
+    "write_last_line",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How tables are to be written, by the global options."""
+    """How listings are to be written, by the options before and after the command.
 
-    format: str
-    header: bool
+    ``header`` None leaves it to the format. ``sort`` is a column, with a minus for descending order.
+    """
+
+    format: str = "tabular"
+    header: bool | None = None
+    color: str = "auto"
+    columns: tuple[str, ...] = ()
+    sort: str | None = None
+    limit: int | None = None
+    utc: bool = False
+
+    def but(self, **given: Any) -> Output:
+        """The same with what is not None instead."""
+        return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
-class Refusal(click.ClickException):
-    """Wrong usage, told in one line."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a command shows. ``rows`` are mappings from every one of ``columns`` to a value with a type.
 
-    exit_code = 2
+    Rows may be an iterator that reads further pages as it is asked for more; in the formats that stream, and unless it
+    is to be sorted, each row is written before the next is asked for. Values are None, text, numbers, booleans,
+    datetimes with a zone, or what JSON can hold; durations are seconds.
+
+    ``objects`` are what the formats of JSON show instead of rows, if no columns are chosen.
+    """
+
+    columns: tuple[str, ...]
+    rows: Iterable[Row]
+    objects: Iterable[Any] | None = None
+
+
+def write(listing: Listing, output: Output) -> None:
+    """Write a listing to stdout. Raises Refusal if it has not the columns that were asked for."""
+    columns = chosen(listing.columns, output.columns)
+    rows: Iterable[Any] = listing.rows
+    whole = listing.objects is not None and output.format in OBJECTS and not output.columns and output.sort is None
+    if whole:
+        rows = listing.objects or ()
+    elif output.sort is not None:
+        rows = _sorted(rows, listing.columns, output.sort)
+    if output.limit is not None:
+        rows = islice(rows, output.limit)
+    if not whole:
+        rows = ({name: row[name] for name in columns} for row in rows)
+    WRITERS[output.format](columns, rows, Look.at(sys.stdout, output.header, output.color, output.utc))
+
+
+def chosen(known: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns to show, by their names as the listing has them. Raises Refusal."""
+    return tuple(_find(known, name, "--columns") for name in asked) or known
+
+
+def _sorted(rows: Iterable[Row], known: tuple[str, ...], sort: str) -> Iterator[Row]:
+    """In the order of a column; rows without a value come last either way."""
+    name = _find(known, sort.removeprefix("-"), "--sort")
+    told: list[Row] = []
+    untold: list[Row] = []
+    for row in rows:
+        (untold if row[name] is None else told).append(row)
+    told.sort(key=lambda row: _rank(row[name]), reverse=sort.startswith("-"))
+    yield from told
+    yield from untold
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Numbers, times and texts, each among their like."""
+    if isinstance(value, (int, float)):
+        return 0, value
+    if isinstance(value, datetime):
+        return 1, value
+    return 2, value if isinstance(value, str) else json.dumps(value, default=str, sort_keys=True)
+
+
+def _find(known: tuple[str, ...], asked: str, option: str) -> str:
+    by_form = {_form(name): name for name in known}
+    try:
+        return by_form[_form(asked)]
+    except KeyError:
+        names = ", ".join(_form(name).replace(" ", "-") for name in known)
+        raise Refusal(f"{option}: there is no column {asked!r}; there are: {names}.") from None
+
+
+def _form(name: str) -> str:
+    """Case and punctuation do not count: ``Workflow ID`` is ``workflow-id``."""
+    return " ".join(re.findall(r"[^\W_]+", name.lower()))
+
+
+# -- results
 
 
 class LineWatcher:

@@ -13,6 +13,8 @@ from simpleflow.swf.errors import Refused
 class InProcessClient:
     """``calls`` are the operations that were called; ``fail_next`` maps an operation to errors that it raises first."""
 
+    endpoint_url = "in-process"
+
     def __init__(self, service: Service | None = None) -> None:
         self.service = service or Service()
         self.clock = itertools.count(1_000_000)
