@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from ..exceptions import InvalidTask
@@ -17,7 +19,8 @@ from .output import Refusal
 def start_on_swf(what: Start, endpoint_url: str | None) -> RunKey:
     """Start the execution and register its type if it is missing; what goes wrong is told in one line."""
     try:
-        return start(Client(endpoint_url=endpoint_url), what)
+        with closing(Client(endpoint_url=endpoint_url)) as client:
+            return start(client, what)
     except SwfError as error:
         raise click.ClickException(str(error)) from None
     except (EncodeError, InvalidTask, JumboTooLargeError) as error:
