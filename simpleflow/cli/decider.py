@@ -94,14 +94,15 @@ def decide(options: DeciderOptions) -> int:
     """One decider process: until it is told to stop."""
     stop = stop_on_signals()
     workflows = Workflows(options.workflows)
+    client = options.connect()
     decider = Decider(
-        options.connect,
+        client.another,
         options.domain,
         options.task_list,
         Engine(workflows.find, task_list=options.override, fields=fields()),
         workflows,
         affinity=options.affinity,
-        patient=options.connect().is_amazon,
+        patient=client.is_amazon,
     )
     decider.run(stop)
     return 0

@@ -48,9 +48,6 @@ class WorkerOptions:
     def connect(self) -> Client:
         return Client(endpoint_url=self.endpoint_url)
 
-    def connect_once(self) -> Client:
-        return Client(endpoint_url=self.endpoint_url, attempts=1)
-
 
 @click.command("worker.start")
 @click.option("-d", "--domain", envvar="SWF_DOMAIN", required=True, help="The SWF domain.  [env var: SWF_DOMAIN]")
@@ -179,15 +176,15 @@ def _pool(options: WorkerOptions, stop: threading.Event) -> Pool:
 
 
 def _worker(options: WorkerOptions, pool: Pool) -> Worker:
+    client = options.connect()
     return Worker(
-        options.connect,
-        options.connect_once,
+        client.another,
         options.domain,
         options.task_list,
         pool,
         heartbeat=options.heartbeat,
         patience=options.patience,
-        patient=options.connect().is_amazon,
+        patient=client.is_amazon,
     )
 
 
@@ -213,7 +210,7 @@ def _check_access(options: WorkerOptions) -> None:
     """Say now what keeps the worker from calling SWF at all; the rest may get better while it runs."""
     request = {"domain": options.domain, "taskList": {"name": options.task_list or "default"}}
     try:
-        options.connect_once().call("CountPendingActivityTasks", request)
+        options.connect().another(attempts=1).call("CountPendingActivityTasks", request)
     except NotConfigured as error:
         raise click.ClickException(str(error)) from None
     except SwfError as error:

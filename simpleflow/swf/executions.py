@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..replay.work import RunKey
+from ..replay.work import Event, RunKey
 from .client import Client
 
 _LISTINGS = ("ListOpenWorkflowExecutions", "ListClosedWorkflowExecutions")
@@ -30,3 +30,14 @@ def describe(client: Client, key: RunKey) -> dict[str, Any]:
         "DescribeWorkflowExecution",
         {"domain": key.domain, "execution": {"workflowId": key.workflow_id, "runId": key.run_id}},
     )
+
+
+def first_event(client: Client, key: RunKey) -> Event:
+    """How the run was started. Raises Refused where there is no such run."""
+    request = {
+        "domain": key.domain,
+        "execution": {"workflowId": key.workflow_id, "runId": key.run_id},
+        "maximumPageSize": 1,
+    }
+    events: list[Event] = client.call("GetWorkflowExecutionHistory", request)["events"]
+    return events[0]

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from ..payloads import limits
 from ..process.outcome import Canceled, Died, Outcome
@@ -35,10 +35,16 @@ _MOST_POLLS = 2
 _LAST_TRIES = 10
 
 
+class Connect(Protocol):
+    """``Client.another``."""
+
+    def __call__(self, attempts: int | None = None) -> Client: ...
+
+
 class Clients:
     """Clients that threads take when they call: as many as there are calls at one moment."""
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._free: deque[Client] = deque()
 
@@ -56,17 +62,16 @@ class Clients:
 class Worker:
     """``run`` serves a task list until ``stop`` is set, ``run_one`` until it has executed one task.
 
-    ``connect`` makes clients; ``connect_once`` makes one that does not repeat calls. ``heartbeat`` is in seconds, 0 for
-    none. ``patience`` is how many seconds running activities have to finish after ``stop``, None for as long as they
-    need; then they are ended, and run again elsewhere without that counting as an attempt. A ``patient`` worker ends
-    only when its last poll has come back: Amazon SWF hands a task to a poll whose client has gone, and the task is then
-    stuck until its timeout. The embedded service takes such a task back.
+    ``connect`` makes clients, given how often they may try a call if not as often as usual. ``heartbeat`` is in
+    seconds, 0 for none. ``patience`` is how many seconds running activities have to finish after ``stop``, None for as
+    long as they need; then they are ended, and run again elsewhere without that counting as an attempt. A ``patient``
+    worker ends only when its last poll has come back: Amazon SWF hands a task to a poll whose client has gone, and the
+    task is then stuck until its timeout. The embedded service takes such a task back.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Client],
-        connect_once: Callable[[], Client],
+        connect: Connect,
         domain: str,
         task_list: str,
         pool: Pool,
@@ -85,7 +90,7 @@ class Worker:
         self._running: set[Running] = set()
         self._patient = patient
         self._wait = wait
-        self._heartbeats = Heartbeats(connect_once, heartbeat)
+        self._heartbeats = Heartbeats(lambda: connect(1), heartbeat)
         self._identity = swf_identity()
         self._chance = random.Random()
         self._permits = threading.Semaphore(pool.size)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.exceptions
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 
-from simpleflow.swf.client import Client, backed_off
+from simpleflow.swf.client import Access, Client, backed_off
 from simpleflow.swf.errors import NotConfigured, Refused, Unreachable
 
 URL = "http://127.0.0.1:1"
@@ -18,21 +18,43 @@ URL = "http://127.0.0.1:1"
 
 class Response:
     def __init__(self, status: int, body: Any = b"") -> None:
-        self.status_code = status
-        self.content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.status = status
+        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+class Sent(NamedTuple):
+    headers: dict[str, str]
+    body: bytes
+    timeout: float
 
 
 class Transport:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
-        self.sent: list[Any] = []
+        self.sent: list[Sent] = []
 
-    def send(self, request: Any) -> Response:
-        self.sent.append(request)
+    def post(self, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
+        self.sent.append(Sent(headers, body, timeout))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer.status, answer.body
+
+    def close(self) -> None:
+        pass
+
+
+class Credentials:
+    """As botocore's that renew themselves."""
+
+    def __init__(self, *keys: Any) -> None:
+        self.keys = list(keys)
+
+    def get_frozen_credentials(self) -> Any:
+        key = self.keys.pop(0)
+        if isinstance(key, Exception):
+            raise key
+        return ReadOnlyCredentials(key, "secret", None)
 
 
 @pytest.fixture
@@ -40,24 +62,12 @@ def slept() -> list[float]:
     return []
 
 
-@pytest.fixture(scope="module")
-def signing_client() -> Client:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        client = Client("us-east-1", URL, 3)
-        client._signer.get_auth_instance("swf", "us-east-1")  # reads the credentials now
-    return client
-
-
 @pytest.fixture
-def connect(slept: list[float], signing_client: Client) -> Any:
-    def connect(*answers: Any) -> tuple[Client, Transport]:
-        client = copy.copy(signing_client)
-        client._sleep = slept.append
+def connect(slept: list[float]) -> Any:
+    def connect(*answers: Any, keys: Any = ("key",) * 9) -> tuple[Client, Transport]:
+        access = Access(URL, "us-east-1", "us-east-1", "swf", Credentials(*keys), None)
         transport = Transport(*answers)
-        client._http = transport
-        return client, transport
+        return Client(attempts=3, sleep=slept.append, access=access, carrier=lambda url, bundle: transport), transport
 
     return connect
 
@@ -95,8 +105,8 @@ def test_a_fault_keeps_its_code_and_message_and_is_not_tried_again(connect: Any)
         Response(400, {"__type": "com.amazon.coral.availability#ThrottlingException", "message": "Rate exceeded"}),
         Response(500, {"__type": "com.amazon.coral.service#InternalFailure"}),
         Response(502, b"<html>"),
-        botocore.exceptions.ReadTimeoutError(endpoint_url=URL),
-        botocore.exceptions.EndpointConnectionError(endpoint_url=URL),
+        TimeoutError("timed out"),
+        ConnectionResetError("reset"),
     ],
 )
 def test_trouble_that_may_pass_is_waited_out(connect: Any, slept: list[float], trouble: Any) -> None:
@@ -108,7 +118,7 @@ def test_trouble_that_may_pass_is_waited_out(connect: Any, slept: list[float], t
 
 
 def test_trouble_that_does_not_pass_is_raised(connect: Any) -> None:
-    error = botocore.exceptions.EndpointConnectionError(endpoint_url=URL)
+    error = ConnectionRefusedError("refused")
     client, transport = connect(error, error, error)
     with pytest.raises(Unreachable, match=f"DescribeDomain: SWF cannot be reached at {URL}"):
         client.call("DescribeDomain", {})
@@ -116,7 +126,7 @@ def test_trouble_that_does_not_pass_is_raised(connect: Any) -> None:
 
 
 def test_a_poll_is_tried_once_but_its_further_pages_are_not_lost(connect: Any) -> None:
-    error = botocore.exceptions.ReadTimeoutError(endpoint_url=URL)
+    error = TimeoutError("timed out")
     client, transport = connect(error)
     with pytest.raises(Unreachable):
         client.call("PollForDecisionTask", {"domain": "d"})
@@ -133,6 +143,40 @@ def test_pages_are_read_as_they_are_asked_for(connect: Any) -> None:
     assert len(transport.sent) == 1
     assert list(pages) == [3]
     assert json.loads(transport.sent[1].body) == {"domain": "d", "nextPageToken": "t"}
+
+
+def test_a_poll_may_take_longer_than_a_minute_and_a_heartbeat_must_not(connect: Any) -> None:
+    client, transport = connect(*[Response(200)] * 4)
+    for operation in ("PollForDecisionTask", "PollForActivityTask", "RecordActivityTaskHeartbeat", "ListDomains"):
+        client.call(operation, {})
+    assert [sent.timeout for sent in transport.sent] == [75, 75, 10, 60]
+
+
+def test_each_request_is_signed_with_the_keys_of_the_moment(connect: Any) -> None:
+    client, transport = connect(Response(200), Response(200), keys=["first", "second"])
+    client.call("ListDomains", {})
+    client.call("ListDomains", {})
+    first, second = (sent.headers["Authorization"] for sent in transport.sent)
+    assert "Credential=first/" in first
+    assert "Credential=second/" in second
+
+
+def test_keys_that_cannot_be_renewed_are_tried_again(connect: Any) -> None:
+    error = botocore.exceptions.CredentialRetrievalError(provider="iam-role", error_msg="gone")
+    client, _ = connect(Response(200, {"ok": 1}), keys=[error, "key"])
+    assert client.call("ListDomains", {}) == {"ok": 1}
+    client, _ = connect(keys=[error] * 3)
+    with pytest.raises(Unreachable, match=r"the AWS credentials cannot be renewed: .*iam-role"):
+        client.call("ListDomains", {})
+
+
+def test_another_client_is_like_this_one_and_may_have_attempts_of_its_own(connect: Any) -> None:
+    refused = ConnectionRefusedError("refused")
+    client, transport = connect(refused)
+    other = client.another(attempts=1)
+    with pytest.raises(Unreachable):
+        other.call("ListDomains", {})
+    assert (other.endpoint_url, other.region, len(transport.sent)) == (URL, "us-east-1", 1)
 
 
 def test_missing_credentials_are_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

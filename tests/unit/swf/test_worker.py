@@ -97,8 +97,7 @@ class House:
         self.swf, self.pool, self.stop = Swf(), FakePool(size), threading.Event()
         self.waits: list[float] = []
         self.worker = Worker(
-            lambda: cast(Any, self.swf),
-            lambda: cast(Any, self.swf),
+            lambda attempts=None: cast(Any, self.swf),
             "domain",
             "list",
             cast(Pool, self.pool),
@@ -352,7 +351,7 @@ def test_clients_are_used_again_also_after_errors() -> None:
                 raise Unreachable("gone")
             return self
 
-    def connect() -> Any:
+    def connect(attempts: int | None = None) -> Any:
         made.append(Client())
         return made[-1]
 
