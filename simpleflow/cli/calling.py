@@ -21,6 +21,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import click
@@ -28,6 +29,7 @@ import click
 from .. import log
 from ..exceptions import PayloadError
 from ..replay.work import RunKey
+from ..service.clock import Clock, RealClock
 from ..settings import SettingError
 from ..swf.client import Client
 from ..swf.errors import Refused, SwfError
@@ -36,8 +38,14 @@ from .exits import Refusal, Unknown
 from .options import chosen_output, listing_options
 from .output import Listing, Output, write
 from .targets import Shape, Target, read_target
+from .times import instant
+
+_LONGEST_PAGE = 1000
 
 Command = Callable[..., Listing | int | None]
+
+
+clock: Clock = RealClock()
 
 
 def connect(endpoint_url: str | None) -> Client:
@@ -47,15 +55,22 @@ def connect(endpoint_url: str | None) -> Client:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a command works with: the client, what its words name, and how what it finds is shown."""
+    """What a command works with: the client, what its words name, how what it finds is shown, and the time in UTC."""
 
     client: Client
     target: Target
     output: Output
+    now: datetime
 
     @property
     def domain(self) -> str:
         return self.target.domain
+
+    @property
+    def page(self) -> dict[str, int]:
+        """For a request that lists rows as they are: a page need not be longer than what is shown."""
+        limit = None if self.output.sort else self.output.limit
+        return {} if limit is None else {"maximumPageSize": min(limit, _LONGEST_PAGE)}
 
     def run(self) -> RunKey:
         """The run that is named, else the newest of the workflow id, open or closed. Raises Unknown, SwfError."""
@@ -84,7 +99,7 @@ def swf_command(name: str, shape: Shape | None = None, *, listing: bool = True) 
             target = Target("", {}) if shape is None else _target(shape, options)
             try:
                 client = connect(endpoint_url)
-                result = function(Call(client, target, output), **options)
+                result = function(Call(client, target, output, instant(clock.now_ms() / 1000)), **options)
                 if not isinstance(result, Listing):
                     return result
                 write(result, output)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any, TextIO
 
 from ..utils import serialize_complex_object
@@ -28,6 +29,7 @@ _STATES = {
     "start_failed": "\x1b[31m",
 }
 _END = "\x1b[0m"
+_INDENT = 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -92,20 +94,24 @@ def _is_utf8(stream: TextIO) -> bool:
 Writer = Callable[[tuple[str, ...], Iterable[Any], Look], None]
 
 
-def _first_at_once(rows: Iterable[Row], stream: TextIO) -> Iterator[Row]:
-    """The first row leaves before the second is asked for; the others when the buffer is full."""
-    for number, row in enumerate(rows):
-        yield row
-        if number == 0:
-            stream.flush()
+def _first_at_once(rows: Iterable[Row], stream: TextIO, begin: Callable[[], object] = lambda: None) -> Iterator[Row]:
+    """The first row leaves before the second is asked for; the others when the buffer is full.
+
+    ``begin`` is called when it is known that the rows can be had.
+    """
+    rows = iter(rows)
+    first = list(islice(rows, 1))
+    begin()
+    yield from first
+    stream.flush()
+    yield from rows
 
 
 def _separated(delimiter: str) -> Writer:
     def write(columns: tuple[str, ...], rows: Iterable[Row], look: Look) -> None:
         writer = csv.writer(look.stream, delimiter=delimiter, lineterminator="\n")
-        if look.header is not False:
-            writer.writerow(columns)
-        for row in _first_at_once(rows, look.stream):
+        header = [columns] if look.header is not False else []
+        for row in _first_at_once(rows, look.stream, lambda: writer.writerows(header)):
             writer.writerow([look.text(row[name]) for name in columns])
 
     return write
@@ -121,6 +127,11 @@ def _array(indent: int | None) -> Writer:
         look.stream.write(f"{look.json(list(rows), indent)}\n")
 
     return write
+
+
+def write_document(document: Any, format: str, look: Look) -> None:
+    """One value in a format of OBJECTS."""
+    look.stream.write(f"{look.json(document, _INDENT if format == 'prettyjson' else None)}\n")
 
 
 def _human(columns: tuple[str, ...], rows: Iterable[Row], look: Look) -> None:
@@ -160,7 +171,7 @@ WRITERS: dict[str, Writer] = {
     "tsv": _separated("\t"),
     "human": _human,
     "json": _array(None),
-    "prettyjson": _array(4),
+    "prettyjson": _array(_INDENT),
     "jsonl": _jsonl,
 }
 FORMATS = tuple(WRITERS)

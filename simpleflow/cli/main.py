@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import os
+import re
 import sys
 from collections import UserDict
 from collections.abc import Iterator
@@ -23,12 +24,23 @@ from .output import Output
 COMMANDS = {
     "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
     "standalone": ("simpleflow.cli.standalone", "standalone", "Run a workflow with all that it needs, durably."),
+    "task.info": ("simpleflow.cli.tasks", "task_info", "Tell what a task was given and how it went."),
+    "task.list": ("simpleflow.cli.tasks", "list_tasks", "List the tasks of an execution by their ids."),
+    "workflow.filter": ("simpleflow.cli.executions", "filter_executions", "Search the executions of a domain."),
+    "workflow.history": ("simpleflow.cli.history", "history", "Print the history of an execution."),
+    "workflow.info": ("simpleflow.cli.executions", "info", "Tell what an execution is and how it went."),
+    "workflow.list": ("simpleflow.cli.executions", "list_executions", "List the executions of a domain."),
+    "workflow.profile": ("simpleflow.cli.tasks", "profile", "Tell how long the tasks of an execution took."),
     "workflow.start": ("simpleflow.cli.workflow", "start", "Start a workflow; with --local, run it here."),
+    "workflow.tasks": ("simpleflow.cli.tasks", "tasks", "List the tasks of an execution and their states."),
     "worker.start": ("simpleflow.cli.worker", "start", "Execute activities until told to stop."),
     "service.start": ("simpleflow.cli.service", "start", "Serve Amazon SWF from a database on this machine."),
     "service.check": ("simpleflow.cli.service", "check", "Look whether a database of the service is sound."),
     "service.backup": ("simpleflow.cli.service", "backup", "Copy a database of the service while it is in use."),
 }
+
+
+_EXAMPLE = re.compile("(?<!\b)\n(?=Example: )")
 
 
 class Commands(UserDict[str, click.Command]):
@@ -51,6 +63,13 @@ class Commands(UserDict[str, click.Command]):
 
 
 class Group(click.Group):
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The example in the help of a command keeps its line."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help:
+            command.help = _EXAMPLE.sub("\n\b\n", command.help)
+        return command
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, TextIO
 
 from .exits import Refusal
-from .formats import FORMATS, OBJECTS, WRITERS, Look, Row
+from .formats import FORMATS, OBJECTS, WRITERS, Look, Row, write_document
 
 __all__ = [
     "FORMATS",
@@ -56,28 +56,31 @@ class Listing:
     is to be sorted, each row is written before the next is asked for. Values are None, text, numbers, booleans,
     datetimes with a zone, or what JSON can hold; durations are seconds.
 
-    ``objects`` are what the formats of JSON show instead of rows, if no columns are chosen.
+    The formats of JSON show ``objects`` instead, or the one ``document``, unless columns or an order are asked for.
     """
 
     columns: tuple[str, ...]
     rows: Iterable[Row]
     objects: Iterable[Any] | None = None
+    document: Any = None
 
 
 def write(listing: Listing, output: Output) -> None:
     """Write a listing to stdout. Raises Refusal if it has not the columns that were asked for."""
     columns = chosen(listing.columns, output.columns)
+    look = Look.at(sys.stdout, output.header, output.color, output.utc)
+    whole = output.format in OBJECTS and not output.columns and output.sort is None
+    if whole and listing.document is not None:
+        write_document(listing.document, output.format, look)
+        return
     rows: Iterable[Any] = listing.rows
-    whole = listing.objects is not None and output.format in OBJECTS and not output.columns and output.sort is None
-    if whole:
-        rows = listing.objects or ()
-    elif output.sort is not None:
-        rows = _sorted(rows, listing.columns, output.sort)
-    if output.limit is not None:
-        rows = islice(rows, output.limit)
-    if not whole:
+    if whole and listing.objects is not None:
+        rows = listing.objects
+    else:
+        if output.sort is not None:
+            rows = _sorted(rows, listing.columns, output.sort)
         rows = ({name: row[name] for name in columns} for row in rows)
-    WRITERS[output.format](columns, rows, Look.at(sys.stdout, output.header, output.color, output.utc))
+    WRITERS[output.format](columns, islice(rows, output.limit), look)
 
 
 def chosen(known: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -37,8 +37,10 @@ def run(*arguments: str, encoding: str = "utf-8") -> Ran:
     return Ran(int(code), out, err)
 
 
-def use(monkeypatch: pytest.MonkeyPatch, client: Any) -> None:
-    """Commands on SWF talk to this client."""
+def use(monkeypatch: pytest.MonkeyPatch, client: Any, clock: Any = None) -> None:
+    """Commands on SWF talk to this client; ``clock.now_ms()`` is their time."""
     monkeypatch.setattr(calling, "connect", lambda endpoint_url: client)
+    if clock is not None:
+        monkeypatch.setattr(calling, "clock", clock)
     for name in ("SWF_DOMAIN", "SIMPLEFLOW_FORMAT", "NO_COLOR", "SIMPLEFLOW_SETTINGS_MODULE"):
         monkeypatch.delenv(name, raising=False)

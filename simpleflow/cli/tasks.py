@@ -1,0 +1,207 @@
+"""``workflow.tasks``, ``workflow.profile``, ``task.list`` and ``task.info``: the tasks of an execution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ..history import Entry, History
+from ..swf.work import whole_history
+from .calling import Call, swf_command
+from .exits import Unknown
+from .output import Listing, Row
+from .targets import EXECUTION, TASK
+from .times import span
+
+_nb_tasks = click.option("-n", "--nb-tasks", type=click.IntRange(1), metavar="N", help="The first N of them.")
+
+#: States in which a task may still do something.
+_OPEN = frozenset({"scheduled", "start_initiated", "started", "cancel_requested"})
+
+
+def history_of(call: Call) -> History:
+    """The whole history of the run that is meant."""
+    return History(whole_history(call.client, call.run()))
+
+
+def when(entry: Entry) -> datetime | None:
+    """When an entry of a history came into its state."""
+    state = _STATE_NAMES.get(entry["state"], entry["state"])
+    names = (f"{state}_timestamp", f"{state}_event_timestamp", "timestamp")
+    return next((entry[name] for name in names if name in entry), None)
+
+
+#: States whose time goes by another name.
+_STATE_NAMES = {
+    "start_initiated": "initiated",
+    "signal_execution_initiated": "initiated",
+    "signal_execution_failed": "signal_failed",
+    "execution_signaled": "signaled",
+}
+
+
+def _scheduled(entry: Entry) -> datetime | None:
+    """When a task was asked for."""
+    names = ("scheduled_timestamp", "initiated_event_timestamp", "started_event_timestamp")
+    return next((entry[name] for name in names if name in entry), None)
+
+
+def _ended(entry: Entry) -> datetime | None:
+    return None if entry["state"] in _OPEN else when(entry)
+
+
+def _reason(entry: Entry) -> Any:
+    """Why a task did not complete: what it says itself, or what SWF says."""
+    return entry.get("reason") or entry.get("timeout_type") or entry.get("cause")
+
+
+# -- workflow.tasks
+
+
+@swf_command("workflow.tasks", EXECUTION)
+@_nb_tasks
+def tasks(call: Call, nb_tasks: int | None) -> Listing:
+    """List the tasks of an execution and the signals that it got, the newest first.
+
+    Example: simpleflow --header workflow.tasks TestDomain basic-example-1438722273 --nb-tasks 3
+    """
+    newest = reversed(history_of(call).tasks)
+    rows: list[Row] = [
+        {
+            "Tasks": entry["name"],
+            "Last State": entry["state"],
+            "Last State Time": when(entry),
+            "Scheduled Time": _scheduled(entry),
+        }
+        for entry in newest
+    ]
+    return Listing(("Tasks", "Last State", "Last State Time", "Scheduled Time"), rows[:nb_tasks])
+
+
+# -- workflow.profile
+
+_PROFILE = (
+    "Task",
+    "Last State",
+    "Scheduled",
+    "Time Scheduled",
+    "Start",
+    "Time Running",
+    "End",
+    "Percentage of total time",
+)
+
+
+@swf_command("workflow.profile", EXECUTION)
+@_nb_tasks
+def profile(call: Call, nb_tasks: int | None) -> Listing:
+    """Tell how long the activities and child workflows of an execution waited and ran, the longest first.
+
+    Times are in seconds; what still runs counts up to now. A task that was tried again shows its latest attempt.
+
+    Example: simpleflow --header workflow.profile TestDomain basic-example-1438722273
+    """
+    history = history_of(call)
+    workflow = history.workflow
+    until = (None if workflow["state"] == "started" else when(workflow)) or call.now
+    total = span(workflow["started_timestamp"], until)
+    rows = [_profiled(entry, until, total) for entry in history.tasks if entry["type"] != "signal"]
+    rows.sort(key=lambda row: -1.0 if row["Time Running"] is None else row["Time Running"], reverse=True)
+    return Listing(_PROFILE, rows[:nb_tasks])
+
+
+def _profiled(entry: Entry, until: datetime, total: float | None) -> Row:
+    started, ended = entry.get("started_timestamp"), _ended(entry)
+    running = span(started, ended or until)
+    return {
+        "Task": entry["id"],
+        "Last State": entry["state"],
+        "Scheduled": _scheduled(entry),
+        "Time Scheduled": span(_scheduled(entry), started or ended or until),
+        "Start": started,
+        "Time Running": running,
+        "End": ended,
+        "Percentage of total time": None if running is None or not total else round(100 * running / total, 2),
+    }
+
+
+# -- task.list
+
+
+@swf_command("task.list", EXECUTION)
+def list_tasks(call: Call) -> Listing:
+    """List the activities, child workflows and timers of an execution by their ids, the oldest first.
+
+    Example: simpleflow --header task.list TestDomain basic-example-1438722273
+    """
+    return Listing(_TASK_COLUMNS, [_listed(entry) for entry in _with_ids(history_of(call))])
+
+
+_TASK_COLUMNS = ("ID", "Type", "Name", "Version", "State", "Attempt", "Scheduled", "Started", "Ended", "Reason")
+
+
+def _listed(entry: Entry) -> Row:
+    return {
+        "ID": entry["id"],
+        "Type": entry["type"],
+        "Name": entry.get("name"),
+        "Version": entry.get("version"),
+        "State": entry["state"],
+        "Attempt": _attempt(entry),
+        "Scheduled": _scheduled(entry),
+        "Started": entry.get("started_timestamp"),
+        "Ended": None if entry["type"] == "timer" and entry["state"] == "started" else _ended(entry),
+        "Reason": _reason(entry),
+    }
+
+
+def _attempt(entry: Entry) -> int | None:
+    """The number of the attempt that the entry tells of: ``retry`` counts the failures from 0."""
+    if entry["type"] == "timer":
+        return None
+    failures: int = entry.get("retry", -1) + 1
+    return failures if entry["state"] in ("failed", "timed_out") else failures + 1
+
+
+def _with_ids(history: History) -> Iterable[Entry]:
+    named = [*history.activities.values(), *history.child_workflows.values(), *history.timers.values()]
+    return sorted(named, key=lambda entry: History.get_event_id(entry) or 0)
+
+
+# -- task.info
+
+
+@swf_command("task.info", TASK)
+@click.option(
+    "--details/--no-details", default=False, show_default=True, help="Whether to show the details of a failure."
+)
+def task_info(call: Call, details: bool) -> Listing:
+    """Tell what a task was given and how it went. TASK_ID is as in task.list and workflow.profile.
+
+    Example: simpleflow --header task.info TestDomain basic-example-1438722273 activity-examples.basic.increment-1
+    """
+    history, task_id = history_of(call), call.target.words["TASK_ID"]
+    kinds = (history.activities, history.child_workflows, history.timers)
+    entry = next((kind[task_id] for kind in kinds if task_id in kind), None)
+    if entry is None:
+        raise Unknown(
+            f"the execution {call.target.workflow_id!r} has no task {task_id!r}; "
+            f"`simpleflow task.list {call.domain} {call.target.workflow_id}` lists those that it has."
+        )
+    row = {
+        "type": entry["type"],
+        "id": entry["id"],
+        "name": entry.get("name"),
+        "version": entry.get("version"),
+        "state": entry["state"],
+        "timestamp": when(entry),
+        "input": entry.get("input"),
+        "result": entry.get("result"),
+        "reason": _reason(entry),
+    }
+    if details:
+        row["details"] = entry.get("details")
+    return Listing(tuple(row), [row])

@@ -1,0 +1,117 @@
+"""How each command of the command line is tested: one line for each. A command without a line fails.
+
+``test_commands.py`` makes the tests. ``{domain}``, ``{id}``, ``{run}`` and ``{task}`` stand for an execution of the
+stage and one of its tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simpleflow.cli.exits import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Sees:
+    """A command that shows something: run in every format, on executions in every state.
+
+    ``forms`` are ways to say the same, the first of which has a domain among the words. ``states`` are those that it
+    has something to show of, if not all.
+    """
+
+    forms: tuple[str, ...]
+    columns: tuple[str, ...]
+    states: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Does:
+    """A command that changes something: run on executions in every state, each on a stage of its own.
+
+    ``codes`` are the exit codes by state where that is not ``code``.
+    """
+
+    words: str
+    code: Exit = Exit.DONE
+    codes: dict[str, Exit] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A command that is tested as a process, or without SWF: the test."""
+
+    test: str
+
+
+_EXECUTION = ("{domain} {id}", "{domain} {id} {run}", "{id} --domain {domain}", "--domain {domain} {id} {run}")
+_WITH_TASKS = ("open", "completed", "failed", "timed_out", "long")
+
+CASES: dict[str, Sees | Does | Elsewhere] = {
+    "decider.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
+    "service.backup": Elsewhere(
+        "tests/integration/test_cli_service.py::test_the_backup_of_a_running_database_can_be_served"
+    ),
+    "service.check": Elsewhere(
+        "tests/integration/test_cli_service.py::test_check_beside_the_server_and_repair_after_it"
+    ),
+    "service.start": Elsewhere("tests/integration/test_cli_service.py::test_a_signal_ends_it_well_and_nothing_is_lost"),
+    "standalone": Elsewhere("tests/integration/test_standalone.py::test_the_quick_start"),
+    "task.info": Sees(
+        (
+            "{domain} {id} {task}",
+            "{domain} {id} {task} {run}",
+            "{id} {task} --domain {domain}",
+            "{domain} {id} {task} --no-details",
+        ),
+        ("type", "id", "name", "version", "state", "timestamp", "input", "result", "reason"),
+        _WITH_TASKS,
+    ),
+    "task.list": Sees(
+        _EXECUTION,
+        ("ID", "Type", "Name", "Version", "State", "Attempt", "Scheduled", "Started", "Ended", "Reason"),
+        _WITH_TASKS,
+    ),
+    "worker.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
+    "workflow.filter": Sees(
+        (
+            "{domain} -s {side} --workflow-id {id} --limit 1",
+            "{domain} -s {side} --tag nächtlich --workflow-id {id} --limit 1",
+            "--domain {domain} -s {side} --workflow-type-name examples.basic --workflow-id {id} --limit 1",
+            "{domain} -s {side} --from-date 1970-01-01 --to-date 1971-01-01T00:00:00Z --workflow-id {id} --limit 1",
+        ),
+        (
+            *("Workflow ID", "Workflow Type", "Workflow Version", "Run ID", "Status", "Child Policy", "Close Status"),
+            *("Start Timestamp", "Close Timestamp", "Cancel Requested", "Execution Timeout", "Input", "Tags"),
+            *("Decision Tasks Timeout", "Parent Workflow ID", "Parent Run ID"),
+        ),
+    ),
+    "workflow.history": Sees(
+        ("{id} --domain {domain}", "{id} {run} --domain {domain}", "{domain} {id}", "--domain {domain} -o raw {id}"),
+        ("eventId", "eventTimestamp", "eventType", "attributes"),
+    ),
+    "workflow.info": Sees(
+        _EXECUTION,
+        (
+            *("domain", "workflow_type.name", "workflow_type.version", "task_list", "workflow_id", "run_id"),
+            *("tag_list", "execution_time", "input", "status", "result", "reason"),
+        ),
+    ),
+    "workflow.list": Sees(
+        ("{domain} -s {side}", "--domain {domain} --status {side}", "{domain} -s {side} --started-since 1"),
+        ("Workflow ID", "Workflow Type", "Status"),
+    ),
+    "workflow.profile": Sees(
+        (*_EXECUTION, "{domain} {id} --nb-tasks 1000"),
+        (
+            *("Task", "Last State", "Scheduled", "Time Scheduled", "Start", "Time Running", "End"),
+            "Percentage of total time",
+        ),
+        _WITH_TASKS,
+    ),
+    "workflow.start": Elsewhere("tests/integration/test_kept_commands.py::test_forms_of_the_input"),
+    "workflow.tasks": Sees(
+        (*_EXECUTION, "{domain} {id} -n 1000"),
+        ("Tasks", "Last State", "Last State Time", "Scheduled Time"),
+        _WITH_TASKS,
+    ),
+}
