@@ -20,8 +20,6 @@ CANCELLED = "CANCELLED"
 CANCELLED_AND_NOTIFIED = "CANCELLED_AND_NOTIFIED"
 FINISHED = "FINISHED"
 
-_DONE = (FINISHED, CANCELLED)
-
 FIRST_COMPLETED = "FIRST_COMPLETED"
 FIRST_EXCEPTION = "FIRST_EXCEPTION"
 ALL_COMPLETED = "ALL_COMPLETED"
@@ -47,7 +45,7 @@ class Port(Protocol):
 
 
 class Canceller(Protocol):
-    """What stands behind a future and can be stopped."""
+    """What stands behind a future until it is done, and can be stopped."""
 
     def cancel(self) -> None: ...
 
@@ -91,6 +89,9 @@ class Future(Generic[T]):
     true. ``future["key"]`` and ``future[0]`` are futures of a part of the value, to pass on without waiting.
     """
 
+    #: Whether the task has ended: finished, failed or cancelled.
+    done: bool = False
+
     _state: str = PENDING
     _value: Any = _UNSET
     _text: str | None = None
@@ -126,12 +127,8 @@ class Future(Generic[T]):
         return self._state == CANCELLED
 
     @property
-    def done(self) -> bool:
-        return self._state in _DONE
-
-    @property
     def result(self) -> T:
-        if self.failure is None and self._state not in _DONE:
+        if not self.done and self.failure is None:
             waiter = Waiter()
             self.add_callback(waiter.notify)
             _block_on(self._port, waiter)
@@ -194,12 +191,12 @@ class Future(Generic[T]):
 
         Called at once if that has happened. Callbacks run in the order in which they were added.
         """
-        done = self._state in _DONE
-        if not done:
+        if not self.done:
             if self._callbacks is None:
-                self._callbacks = {}
-            self._callbacks[callback] = None
-        if done or self.failure is not None:
+                self._callbacks = {callback: None}
+            else:
+                self._callbacks[callback] = None
+        if self.done or self.failure is not None:
             callback(self)
 
     def remove_callback(self, callback: Callback) -> None:
@@ -227,11 +224,14 @@ class Future(Generic[T]):
         raise failure.exception.with_traceback(None)
 
     def _finish(self, state: str) -> None:
-        assert self._state not in _DONE, f"{self!r} has ended already"
+        assert not self.done, f"{self!r} has ended already"
         self._state = state
-        if self._callbacks:
-            self._notify()
-            self._callbacks = None
+        self.done = True
+        self.canceller = None
+        callbacks, self._callbacks = self._callbacks, None
+        if callbacks is not None:
+            for callback in callbacks:
+                callback(self)
 
     def _notify(self) -> None:
         for callback in tuple(self._callbacks or ()):

@@ -68,7 +68,7 @@ class Call(Owner):
     _missing = 0  # holes that are still open
 
     def __init__(self, run: Any, arguments: Arguments | None = None) -> None:
-        super().__init__(run)
+        self.run = run
         self.arguments = arguments
         self.future: Future[Any] = Future(run)
         self.future.canceller = self

@@ -48,14 +48,18 @@ class Fiber(greenlet.greenlet):
 
 
 class Fibers:
-    """All fibers of a run. Belongs to the thread that made it."""
+    """All fibers of a run. Belongs to the thread that made it.
+
+    ``running`` is the fiber that has the thread; None in the hub. Once ``halted``, no fiber goes on any more.
+    """
 
     def __init__(self, replaying: Replaying) -> None:
         self._replaying = replaying
         self._thread = threading.get_ident()
         self._fibers: list[Fiber] = []
-        self._running: Fiber | None = None
         self._refused = 0
+        self.running: Fiber | None = None
+        self.halted = False
         self.closed = False
 
     def current(self) -> Fiber | None:
@@ -67,7 +71,7 @@ class Fibers:
                 "futures and submit belong to the thread of `run`; this is another thread. "
                 "Collect the results in `run` and pass them on."
             )
-        return self._running
+        return self.running
 
     def spawn(self, function: Callable[[], None]) -> None:
         """Run ``function`` in a fiber of its own when the hub next resumes fibers."""
@@ -81,11 +85,11 @@ class Fibers:
 
     def _switch_to(self, fiber: Fiber) -> None:
         fiber.parent = greenlet.getcurrent()
-        caller, self._running = self._running, fiber
+        caller, self.running = self.running, fiber
         try:
             fiber.switch()
         finally:
-            self._running = caller
+            self.running = caller
             if fiber.dead:
                 self._fibers.remove(fiber)
 
@@ -114,15 +118,18 @@ class Fibers:
         fiber.waiter = Waiter()
         self._switch_to_hub(fiber)
 
-    def resume(self) -> bool:
-        """Let every fiber that can go on do so, in the order of their beginning; whether any did."""
-        moved = False
-        for fiber in tuple(self._fibers):
-            if not fiber.dead and (fiber.waiter is None or fiber.waiter.ready):
-                moved = True
-                fiber.waiter = None
-                self._switch_to(fiber)
-        return moved
+    def resume(self) -> None:
+        """Let every fiber that can go on do so, in the order of their beginning, until none can."""
+        moved = True
+        while moved:
+            moved = False
+            for fiber in tuple(self._fibers):
+                if self.halted:
+                    return
+                if (fiber.waiter is None or fiber.waiter.ready) and not fiber.dead:
+                    moved = True
+                    fiber.waiter = None
+                    self._switch_to(fiber)
 
     def close(self) -> None:
         """End all fibers: their clean-up runs, but can neither submit nor wait."""

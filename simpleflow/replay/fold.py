@@ -167,8 +167,6 @@ def _child_refused(state: ExecutionState, event: Event, attributes: Attributes) 
 
 # -- what became of them
 
-_SUCCEEDED = frozenset({"ActivityTaskCompleted", "ChildWorkflowExecutionCompleted"})
-
 
 def _end(state: ExecutionState, record: Record | None, event: Event, attributes: Attributes) -> None:
     if record is None or record.outcome is not None:
@@ -177,7 +175,7 @@ def _end(state: ExecutionState, record: Record | None, event: Event, attributes:
     record.outcome_id = event["eventId"]
     record.attributes = attributes
     state.changes.ended.append(record)
-    if record.outcome in _SUCCEEDED:
+    if record.outcome in s.SUCCEEDED:
         state.weight += len(attributes.get("result") or "")
     else:
         state.changes.unsettled.append(record)

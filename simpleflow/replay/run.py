@@ -12,12 +12,13 @@ as a difference at once if the same activity was asked for in another way.
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
-import random
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from random import Random
 from typing import Any, NoReturn
 
 from .. import task
@@ -101,7 +102,7 @@ class Run:
         self.fatal: Exception | None = None
         self.full: set[str] = set()  # kinds that SWF takes no more of until one of them closes
         self.missing_types: dict[MissingType, None] = {}  # that SWF has refused and not taken since
-        self._checked: set[Any] = set()  # definitions that SWF will take
+        self.definitions: dict[Any, task_calls.Definition] = {}  # of the activities and children asked for so far
         self.restarting = False
         self.last_started = 0
         self._flag = Replaying()
@@ -117,12 +118,12 @@ class Run:
         self.ending: Ending | None = None
         self.failures: list[Failure] = []
         self.raises_override: bool | None = None
-        self.random = random.Random(f"random {self.run_id}")
-        self._uuids = random.Random(f"uuid4 {self.run_id}")
+        self._streams: dict[str, Random] = {}
         self._explicit_priority: Any = PRIORITY_NOT_SET
         self._submit_failure: Failure | None = None
-        self._numbers = Numbers()
-        self._futures = 0
+        self._numbers = Numbers(self.fibers)
+        self.number = self._numbers.next
+        self.next_number = itertools.count(1).__next__
         self.observed: list[str] = []  # the side effects of this pass, recorded or not
         self._waits = 0
         self._computed: dict[s.Key, task_calls.TaskCall] = {}
@@ -150,13 +151,14 @@ class Run:
         if self.restarting:
             self._restart()
         else:
-            self.signals.propagate(changes)
+            if self.state.signals:
+                self.signals.propagate(changes)
             self._settle(changes)
             if first:
                 self.fibers.spawn(self._main)
-        while self.ending is None and self.fibers.resume():
-            self._raise_fatal()
-        self._raise_fatal()
+        self.fibers.resume()
+        if self.fatal is not None:
+            raise Stopped(self.fatal)
         if self.ending is not None:
             self.fibers.close()
 
@@ -197,6 +199,8 @@ class Run:
             self._stop(error)
         except PayloadError as error:  # nobody knows whether they are the same
             self._stop(DecisionAbandoned(f"{record.describe()} cannot be compared with {owner.describe()}: {error}"))
+        if self.missing_types and record.outcome not in failures.REFUSED and isinstance(owner, task_calls.TaskCall):
+            self.missing_types.pop(owner.missing, None)
         record.owner = owner
 
     def _settle(self, changes: Changes) -> None:
@@ -214,6 +218,7 @@ class Run:
                 self.signals.receive(item.name)
             elif item.owner is not None:
                 item.owner.conclude(item)
+                item.owner = None  # which is the end of what nobody else keeps
 
     def _restart(self) -> None:
         """``run`` starts at the top again, and finds everything that has been recorded."""
@@ -238,13 +243,10 @@ class Run:
             assert self.ending is not None
             self.ending = failed(f"{self.ending.kind} was refused: {cause}")
 
-    def _raise_fatal(self) -> None:
-        if self.fatal is not None:
-            raise Stopped(self.fatal)
-
     def _stop(self, error: Exception) -> NoReturn:
         """Drop the run; the author's code never sees why."""
         self.fatal = error
+        self.fibers.halted = True
         if self.fibers.current() is not None:
             self.fibers.park()
         raise Stopped(error)
@@ -270,9 +272,9 @@ class Run:
         except MemoryError as error:
             self._stop(DecisionAbandoned(f"no memory: {error}"))
         except (Exception, SystemExit) as error:
-            self.ending = self.ending or ending_of(error, self.fields)
+            self._fix(ending_of(error, self.fields))
         else:
-            self.ending = self.ending or completed(text)
+            self._fix(completed(text))
 
     def _input(self) -> dict[str, Any]:
         value = self.decode(self.state.execution.get("input"))
@@ -306,10 +308,11 @@ class Run:
         own = self._submit_failure  # what goes wrong in there is no fault of the submit that is going on
         self.fibers.run(function)
         self._submit_failure = own
-        if self.fibers.current() is None:
-            self._raise_fatal()
-        elif self.fatal is not None or self.ending is not None:
-            self.fibers.park()
+        if self.fibers.current() is not None:
+            if self.fibers.halted:
+                self.fibers.park()
+        elif self.fatal is not None:
+            raise Stopped(self.fatal)
 
     def in_fiber(self, function: Callable[[], None]) -> None:
         """Run code of the author's that may wait: the caller waits with it, if it is the author's code too."""
@@ -373,10 +376,6 @@ class Run:
 
     # -- the port of futures
 
-    def next_number(self) -> int:
-        self._futures += 1
-        return self._futures
-
     def decode(self, text: str | None) -> Any:
         if text is None or text[:1] != _REFERENCE:
             return codec.decode(text)
@@ -407,7 +406,8 @@ class Run:
     def submit(self, submittable: Any, /, *args: Any, **kwargs: Any) -> Any:
         if self.fibers.current() is None:
             raise RuntimeError("a hook cannot submit: it only observes the run.")
-        self._explicit_priority = kwargs.pop("__priority", PRIORITY_NOT_SET)
+        if "__priority" in kwargs:
+            self._explicit_priority = kwargs.pop("__priority")
         self._submit_failure = None
         try:
             if isinstance(submittable, Activity):
@@ -416,7 +416,7 @@ class Run:
                 member = as_member(submittable, *args, **kwargs)
             if isinstance(member, FuncGroup):
                 return self._submit_product(member)
-            startable = self.prepare(member)
+            startable = self._prepared(member)
             startable.start()
         finally:
             self._explicit_priority = PRIORITY_NOT_SET
@@ -438,18 +438,16 @@ class Run:
         return product.future
 
     def prepare(self, member: Any) -> Any:
+        self.fibers.current()  # raises in a run that has been dropped
+        return self._prepared(member)
+
+    def _prepared(self, member: Any) -> Any:
         make = _CALLS.get(type(member)) or _call_of(type(member))
         if make is not None:
             return make(self, member)
         raise TypeError(
             f"cannot submit {member!r}: expected an activity, a Workflow class, a task, a group or a chain."
         )
-
-    def check_once(self, payload: Any, check: Callable[[Any], None]) -> None:
-        """Check a definition when it is first submitted. Raises InvalidTask."""
-        if payload not in self._checked:
-            check(payload)
-            self._checked.add(payload)
 
     def emit(self, owner: Any) -> None:
         """Ask for the owner's decision; claim the record that has been waiting for it, if there is one."""
@@ -496,13 +494,8 @@ class Run:
 
     # -- numbers and settings of what is submitted
 
-    def number(self, kind: str, name: str) -> str:
-        fiber = self.fibers.current()
-        return self._numbers.next(fiber.scope if fiber is not None else "", kind, name)
-
     def scope(self) -> str:
-        fiber = self.fibers.current()
-        return self._numbers.next_scope(fiber.scope if fiber is not None else "")
+        return self._numbers.next_scope()
 
     @contextmanager
     def within(self, scope: str) -> Iterator[None]:
@@ -542,10 +535,14 @@ class Run:
 
     # -- the end
 
+    def _fix(self, ending: Ending) -> None:
+        """How the run ends; no code of the author's goes on."""
+        self.ending = self.ending or ending
+        self.fibers.halted = True
+
     def end(self, ending: Ending) -> None:
         """Fix the end of the run; the code that asked for it does not go on."""
-        if self.ending is None:
-            self.ending = ending
+        self._fix(ending)
         if self.fibers.current() is not None:
             self.fibers.park()
 
@@ -603,8 +600,17 @@ class Run:
     def now(self) -> datetime:
         return as_datetime(self.time)
 
+    @property
+    def random(self) -> Random:
+        return self._stream("random")
+
     def uuid4(self) -> uuid.UUID:
-        return uuid.UUID(int=self._uuids.getrandbits(128), version=4)
+        return uuid.UUID(int=self._stream("uuid4").getrandbits(128), version=4)
+
+    def _stream(self, name: str) -> Random:
+        if name not in self._streams:
+            self._streams[name] = Random(f"{name} {self.run_id}")
+        return self._streams[name]
 
     def side_effect(self, function: Callable[[], Any], name: str) -> Any:
         number = len(self.observed)

@@ -25,6 +25,8 @@ RESERVED = ("_simpleflow_", "__simpleflow_")
 WAKE_UP_TIMER = "_simpleflow_wake_up_timer"
 #: Until then a decider waits for code that fits the history.
 ROLL_BACK_TIMER = "_simpleflow_roll_back_timer"
+#: The outcomes after which there is nothing to decide.
+SUCCEEDED = frozenset({"ActivityTaskCompleted", "ChildWorkflowExecutionCompleted"})
 #: Timers that no program asks for.
 OWN_TIMERS = frozenset({WAKE_UP_TIMER, ROLL_BACK_TIMER})
 SIDE_EFFECT = "simpleflow.side_effect"

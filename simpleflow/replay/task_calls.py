@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from .. import settings
@@ -11,7 +11,7 @@ from ..exceptions import TaskException, WorkflowException
 from ..futures import Future
 from ..payloads import codec
 from ..registry import full_name
-from ..task import ActivityTask, ChildWorkflowTask, NonPythonicActivityTask
+from ..task import ActivityTask, ChildWorkflowTask
 from . import failures, names
 from . import state as s
 from .arguments import Arguments
@@ -20,17 +20,29 @@ from .decisions import Wire, decision, priority, seconds, task_list
 from .state import Record
 from .work import MissingType
 
-_SUCCEEDED = frozenset({"ActivityTaskCompleted", "ChildWorkflowExecutionCompleted"})
-
 # A type that stays unknown although it was registered is tried at once only so often.
 _REGISTRATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What all calls of an activity or a child workflow have in common. It is checked when it is made.
+
+    ``prefix`` stands in front of the numbers that are ids; ``numbered`` tells whether they are. ``attributes`` are
+    those of the decision that do not change from call to call.
+    """
+
+    type_name: str
+    prefix: str
+    numbered: bool
+    attributes: dict[str, Any]
 
 
 class TaskCall(Call):
     """What activities and children share."""
 
     kind: str
-    type_name: str
+    arguments: Arguments
     exception_class: type[TaskException] = TaskException
     failed_attempts = 0
     _refusals = 0
@@ -39,27 +51,40 @@ class TaskCall(Call):
     _extra: tuple[Future[Any], ...] = ()
     _ignored = frozenset({"meta", "__extra"})
 
-    def __init__(self, run: Any, task: Any, envelope: dict[str, Any]) -> None:
-        self.arguments: Arguments
-        super().__init__(run, Arguments(envelope))
+    def __init__(self, run: Any, task: Any) -> None:
         payload = task.payload
+        definition = run.definitions.get(payload)
+        if definition is None:
+            definition = run.definitions[payload] = self._define(run, task)
+        super().__init__(run, Arguments(self._envelope(task)))
         override = run.raises_override
         self.task = task
-        self.raises: bool = bool(payload.raises_on_failure) if override is None else override
+        self.definition: Definition = definition
+        self.type_name = definition.type_name
+        self.raises = payload.raises_on_failure if override is None else override
         self.priority = run.priority_of(payload)
         if not self.arguments.holes:
             self._whole = run.fields.name("input", self.arguments.text())  # an author's mistake shows at submit
-        self._computed_id = self._id_computer()
-        if self._computed_id is None:
-            self.key = (self.kind, names.shortened(self._numbered_id(run.number(self.kind, payload.name))))
+        if definition.numbered:
+            self.key = (self.kind, names.shortened(definition.prefix + run.number(self.kind, payload.name)))
+
+    def _define(self, run: Any, task: Any) -> Definition:
+        """Raises InvalidTask."""
+        raise NotImplementedError
+
+    def _envelope(self, task: Any) -> Any:
+        """What becomes the input."""
+        return {"args": task.args, "kwargs": task.kwargs}
 
     # -- ids
 
-    def _id_computer(self) -> Callable[[], str] | None:
-        """How the id follows from the arguments; None if it is a number."""
+    @property
+    def missing(self) -> MissingType:
+        """The type to register, should SWF not know it."""
         raise NotImplementedError
 
-    def _numbered_id(self, number: str) -> str:
+    def _compute_id(self) -> str:
+        """The id, where it follows from the arguments."""
         raise NotImplementedError
 
     def arguments_digest(self) -> str:
@@ -70,13 +95,16 @@ class TaskCall(Call):
     # -- from start to the outbox
 
     def start(self, *extra: Future[Any]) -> None:
-        if extra:
+        if self._whole is None or extra or not self.definition.numbered:
             self._extra = extra
-        super().start()
+            super().start()
+        else:
+            self.input = self._whole
+            self._send()
 
     def launch(self) -> None:
         self.input = self._text()
-        if self._computed_id is None:
+        if self.definition.numbered:
             self._send()
         else:
             self.run.in_fiber(lambda: self.run.guarded(self.future, self._launch_computed))
@@ -94,8 +122,7 @@ class TaskCall(Call):
 
     def _launch_computed(self) -> None:
         """The id is the author's business: two calls with one id must be the same call, and share one future."""
-        assert self._computed_id is not None
-        self.key = (self.kind, names.shortened(self._computed_id()))
+        self.key = (self.kind, names.shortened(self._compute_id()))
         twin = self.run.same_call(self)
         if twin is None:
             self._send()
@@ -117,15 +144,6 @@ class TaskCall(Call):
             self.future.set_finished(twin.payload())
 
     # -- what becomes of it
-
-    def check(self, record: Record) -> None:
-        super().check(record)
-        if self.run.missing_types and record.outcome not in failures.REFUSED:
-            self.run.missing_types.pop(self.missing(), None)
-
-    def missing(self) -> MissingType:
-        """The type to register, should SWF not know it."""
-        raise NotImplementedError
 
     def begun(self, record: Record) -> None:
         self.future.set_running()
@@ -151,7 +169,7 @@ class TaskCall(Call):
         return record.attributes.get("reason") == s.INTERRUPTED
 
     def conclude(self, record: Record) -> None:
-        if record.outcome in _SUCCEEDED and not self.future.done:
+        if record.outcome in s.SUCCEEDED and not self.future.done:
             self.future.set_text(record.attributes.get("result"))
 
     def _refused(self, remedy: str) -> None:
@@ -160,7 +178,7 @@ class TaskCall(Call):
             self.run.wait_for_close(self)
             return
         if remedy == failures.REGISTER:
-            self.run.missing_types[self.missing()] = None
+            self.run.missing_types[self.missing] = None
             if self._refusals <= _REGISTRATIONS:
                 self.run.emit(self)
                 return
@@ -221,19 +239,33 @@ class TaskCall(Call):
 class ActivityCall(TaskCall):
     kind = s.ACTIVITY
 
-    def __init__(self, run: Any, task: ActivityTask) -> None:
-        self.activity = task.activity
-        self.type_name = task.activity.name
-        run.check_once(task.activity, _check_activity)
-        super().__init__(run, task, _envelope(task))
+    task: ActivityTask
 
-    def _id_computer(self) -> Callable[[], str] | None:
-        get_task_id = getattr(self.activity.callable, "get_task_id", None)
-        if get_task_id is not None:
-            return lambda: self._numbered_id(get_task_id(self.run.workflow, *self._given(), **self._given_keywords()))
-        if self.activity.idempotent:
-            return lambda: self._numbered_id(self.arguments_digest())
-        return None
+    def _define(self, run: Any, task: ActivityTask) -> Definition:
+        activity = task.activity
+        _check_activity(activity)
+        attributes = {
+            "activityType": {"name": activity.name, "version": str(activity.version)},
+            "taskList": {
+                "name": str(run.task_list_override or activity.task_list or settings.ACTIVITY_DEFAULT_TASK_LIST)
+            },
+            "scheduleToStartTimeout": seconds(activity.task_schedule_to_start_timeout),
+            "scheduleToCloseTimeout": seconds(activity.task_schedule_to_close_timeout),
+            "startToCloseTimeout": seconds(activity.task_start_to_close_timeout),
+            "heartbeatTimeout": seconds(activity.task_heartbeat_timeout),
+        }
+        numbered = not activity.idempotent and getattr(activity.callable, "get_task_id", None) is None
+        return Definition(activity.name, f"activity-{activity.name}-", numbered, attributes)
+
+    def _envelope(self, task: ActivityTask) -> Any:
+        meta = task.activity.meta
+        return {"args": task.args, "kwargs": task.kwargs, **({"meta": meta} if meta else {})}
+
+    def _compute_id(self) -> str:
+        get_task_id = getattr(self.task.activity.callable, "get_task_id", None)
+        if get_task_id is None:
+            return self.definition.prefix + self.arguments_digest()
+        return f"{self.definition.prefix}{get_task_id(self.run.workflow, *self._given(), **self._given_keywords())}"
 
     def _given(self) -> list[Any]:
         return list(self.run.decode(self.input)["args"])
@@ -241,33 +273,18 @@ class ActivityCall(TaskCall):
     def _given_keywords(self) -> dict[str, Any]:
         return dict(self.run.decode(self.input)["kwargs"])
 
-    def _numbered_id(self, number: str) -> str:
-        return f"activity-{self.type_name}-{number}"
-
     def decision(self) -> Wire:
-        activity = self.activity
-        attributes = {
-            "activityId": self.key[1],
-            "activityType": {"name": activity.name, "version": str(activity.version)},
-            "input": self.input,
-            "taskList": {"name": self._task_list()},
-            "scheduleToStartTimeout": seconds(activity.task_schedule_to_start_timeout),
-            "scheduleToCloseTimeout": seconds(activity.task_schedule_to_close_timeout),
-            "startToCloseTimeout": seconds(activity.task_start_to_close_timeout),
-            "heartbeatTimeout": seconds(activity.task_heartbeat_timeout),
-        }
+        attributes = {**self.definition.attributes, "activityId": self.key[1], "input": self.input}
         if self.priority is not None:
             attributes["taskPriority"] = str(self.priority)
         return {"decisionType": "ScheduleActivityTask", "scheduleActivityTaskDecisionAttributes": attributes}
 
-    def _task_list(self) -> str:
-        return str(self.run.task_list_override or self.activity.task_list or settings.ACTIVITY_DEFAULT_TASK_LIST)
-
     def ask_to_stop(self) -> None:
         self.run.ask_to_stop(ActivityCancellation(self.run, self.key[1]))
 
+    @property
     def missing(self) -> MissingType:
-        return MissingType("activity", self.activity.name, str(self.activity.version))
+        return MissingType("activity", *self.definition.attributes["activityType"].values())
 
 
 class ForeignActivityCall(ActivityCall):
@@ -275,15 +292,13 @@ class ForeignActivityCall(ActivityCall):
 
     _ignored = frozenset()
 
-    def __init__(self, run: Any, task: NonPythonicActivityTask) -> None:
-        super().__init__(run, task)
-        self.arguments = Arguments(task.kwargs or task.args)
+    def _envelope(self, task: ActivityTask) -> Any:
+        return task.kwargs or task.args
 
     def _text(self) -> str:
         if self._extra:
             raise TypeError(f"{self.task.name} takes no result of the task before it: its input is bare JSON.")
-        named: str = self.run.fields.name("input", self.arguments.text())
-        return named
+        return super()._text()
 
     def arguments_digest(self) -> str:
         return names.digest(self.run.fetch(self.input) or "")
@@ -308,61 +323,64 @@ class ForeignActivityCall(ActivityCall):
 
 class ChildCall(TaskCall):
     kind = s.CHILD
+    task: ChildWorkflowTask
     exception_class = WorkflowException
 
     def __init__(self, run: Any, task: ChildWorkflowTask) -> None:
         self.workflow = task.workflow
-        self.type_name = full_name(task.workflow)
-        run.check_once(task.workflow, _check_workflow)
         self.settings: dict[str, Any] = {}
-        super().__init__(run, task, {"args": task.args, "kwargs": task.kwargs})
+        super().__init__(run, task)
 
-    def _id_computer(self) -> Callable[[], str] | None:
-        if getattr(self.workflow, "get_workflow_id", None) is not None:
-            return lambda: str(self._ask("get_workflow_id"))
-        if self.task.idempotent:
-            return lambda: self._numbered_id(self.arguments_digest())
-        return None
+    def _define(self, run: Any, task: ChildWorkflowTask) -> Definition:
+        workflow = task.workflow
+        _check_workflow(workflow)
+        attributes = {
+            "workflowType": {"name": full_name(workflow), "version": str(workflow.version)},
+            "executionStartToCloseTimeout": str(
+                getattr(workflow, "execution_timeout", None) or settings.WORKFLOW_DEFAULT_EXECUTION_TIME
+            ),
+            "taskStartToCloseTimeout": str(
+                getattr(workflow, "decision_tasks_timeout", None) or settings.WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT
+            ),
+            "childPolicy": workflow.child_policy,
+        }
+        prefix = f"{task.name}-{run.workflow_id}--{names.run_digest(run.run_id)}--"
+        numbered = not task.idempotent and getattr(workflow, "get_workflow_id", None) is None
+        return Definition(full_name(workflow), prefix, numbered, attributes)
 
-    def _numbered_id(self, number: str) -> str:
-        return f"{self.task.name}-{self.run.workflow_id}--{names.run_digest(self.run.run_id)}--{number}"
+    def _compute_id(self) -> str:
+        if getattr(self.workflow, "get_workflow_id", None) is None:
+            return self.definition.prefix + self.arguments_digest()
+        return str(self._ask("get_workflow_id"))
 
     def _ask(self, hook: str) -> Any:
         value = self.run.decode(self.input)
         return call_hook(self.workflow, hook, value["args"], value["kwargs"])
 
     def _send(self) -> None:
-        self._asks = [hook for hook in ("get_task_list", "get_tag_list") if hasattr(self.workflow, hook)]
-        if self._asks:
+        if hasattr(self.workflow, "get_task_list") or hasattr(self.workflow, "get_tag_list"):
             self.run.in_fiber(lambda: self.run.guarded(self.future, self._send_asking))
         else:
             super()._send()
 
     def _send_asking(self) -> None:
         """The author's functions of the arguments are asked now, so that a mistake in them shows at submit."""
-        self.settings = {hook: self._ask(hook) for hook in self._asks}
+        asks = ("get_task_list", "get_tag_list")
+        self.settings = {hook: self._ask(hook) for hook in asks if hasattr(self.workflow, hook)}
         if self.settings.get("get_task_list"):
             names.checked("task list", self.settings["get_task_list"])
         self._tags()
         super()._send()
 
     def decision(self) -> Wire:
-        workflow = self.workflow
-        own = self.task.task_list or self.settings.get("get_task_list") or workflow.task_list
+        own = self.task.task_list or self.settings.get("get_task_list") or self.workflow.task_list
         return decision(
             "StartChildWorkflowExecution",
+            **self.definition.attributes,
             workflowId=self.key[1],
-            workflowType={"name": self.type_name, "version": str(workflow.version)},
             input=self.input,
             taskList=task_list(self.run.task_list_override or own or self.run.task_list),
-            executionStartToCloseTimeout=str(
-                getattr(workflow, "execution_timeout", None) or settings.WORKFLOW_DEFAULT_EXECUTION_TIME
-            ),
-            taskStartToCloseTimeout=str(
-                getattr(workflow, "decision_tasks_timeout", None) or settings.WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT
-            ),
             taskPriority=priority(self.priority),
-            childPolicy=workflow.child_policy,
             tagList=self._tags(),
         )
 
@@ -376,8 +394,9 @@ class ChildCall(TaskCall):
         child = next((child for child in self.run.state.open[s.CHILD].values() if child.owner is self), None)
         self.run.ask_to_stop(ChildCancellation(self.run, self.key[1], child.run_id if child else None))
 
+    @property
     def missing(self) -> MissingType:
-        return MissingType("workflow", self.type_name, str(self.workflow.version))
+        return MissingType("workflow", *self.definition.attributes["workflowType"].values())
 
 
 def call_hook(workflow: Any, hook: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -414,10 +433,3 @@ def _check_workflow(workflow: Any) -> None:
         names.checked("task list", workflow.task_list)
     for timeout in ("execution_timeout", "decision_tasks_timeout"):
         names.checked_timeout(f"{timeout} of {full_name(workflow)}", getattr(workflow, timeout, None))
-
-
-def _envelope(task: ActivityTask) -> dict[str, Any]:
-    envelope: dict[str, Any] = {"args": task.args, "kwargs": task.kwargs}
-    if task.activity.meta:
-        envelope["meta"] = task.activity.meta
-    return envelope
