@@ -1,0 +1,130 @@
+"""Histories of yesterday against the code of today."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simpleflow import Workflow, activity
+from simpleflow.exceptions import NondeterminismError
+from simpleflow.testing import WorkflowEnvironment, replay
+
+
+@activity.with_attributes(name="saved.one")
+def one(x: Any) -> Any:
+    return x
+
+
+@activity.with_attributes(name="saved.two")
+def two(x: Any) -> Any:
+    return x
+
+
+class Yesterday(Workflow):
+    name, version, task_list = "saved", "1", "decisions"
+
+    def run(self, x: Any) -> Any:
+        return self.submit(one, self.submit(one, x)).result
+
+
+class Same(Yesterday):
+    def run(self, x: Any) -> Any:
+        first = self.submit(one, x)
+        second = self.submit(one, first)
+        return second.result
+
+
+class Other(Yesterday):
+    def run(self, x: Any) -> Any:
+        return self.submit(two, self.submit(one, x)).result
+
+
+class ByChance(Yesterday):
+    def run(self, x: Any) -> Any:
+        return self.submit(one, [self.random.random(), self.get_run_context()["workflow_id"]]).result
+
+
+def saved(path: Path, workflow: type[Workflow] = Yesterday) -> Path:
+    execution = WorkflowEnvironment().start(workflow, [1])
+    assert execution.exception is None
+    execution.save(path / "history.json")
+    return path / "history.json"
+
+
+def as_aws_prints_it(path: Path) -> dict[str, Any]:
+    """As version 2 of the aws command does: other time stamps, and no word on whose history it is."""
+    events = json.loads(path.read_text())["events"]
+    for event in events:
+        event["eventTimestamp"] = datetime.fromtimestamp(event["eventTimestamp"], timezone.utc).isoformat()
+    return {"events": events}
+
+
+def test_every_form_of_a_history(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    decoded = json.loads(path.read_text())
+    for form in (path, str(path), path.read_text(), decoded, decoded["events"], json.dumps(decoded["events"])):
+        replay(form, Same)
+        with pytest.raises(NondeterminismError, match=r"saved\.two"):
+            replay(form, Other)
+
+
+def test_the_form_of_the_aws_command(tmp_path: Path) -> None:
+    history = as_aws_prints_it(saved(tmp_path))
+    replay(history, Same)
+    replay({"events": history["events"][::-1]}, Same)
+    zulu = json.dumps(history).replace("+00:00", "Z")
+    replay(zulu, Same)
+    with pytest.raises(NondeterminismError):
+        replay(zulu, Other)
+
+
+def test_the_first_difference_is_told(tmp_path: Path) -> None:
+    history = json.loads(saved(tmp_path).read_text())
+    decided = [e["eventId"] for e in history["events"] if e["eventType"] == "DecisionTaskCompleted"]
+    with pytest.raises(NondeterminismError, match=r"asks for activity 'activity-saved\.two-1'") as caught:
+        replay(history, Other)
+    assert caught.value.event_id in decided
+
+
+def test_a_history_that_has_not_ended(tmp_path: Path) -> None:
+    history = json.loads(saved(tmp_path).read_text())
+    lengths = [e["eventId"] for e in history["events"] if e["eventType"] == "DecisionTaskStarted"]
+    assert len(lengths) == 4
+    for length in lengths:
+        replay({**history, "events": history["events"][:length]}, Same)
+
+
+def test_chance_and_names_are_those_of_the_execution(tmp_path: Path) -> None:
+    path = saved(tmp_path, ByChance)
+    replay(path, ByChance)
+    whose = json.loads(path.read_text())["execution"]
+    anonymous = as_aws_prints_it(path)
+    replay(anonymous, ByChance, workflow_id=whose["workflowId"], run_id=whose["runId"])
+    with pytest.raises(NondeterminismError):
+        replay(anonymous, ByChance)
+
+
+@pytest.mark.parametrize(
+    ("history", "problem"),
+    [
+        ("{", "not JSON"),
+        ({}, "no history"),
+        ({"events": []}, "no history"),
+        ("[1]", "no event"),
+        ([{"eventType": "Nothing", "eventId": 1}], "no event"),
+        ([{"eventType": "DecisionTaskScheduled", "eventId": 2}], "event 1 is missing"),
+        ([{"eventType": "DecisionTaskScheduled", "eventId": 1, "eventTimestamp": "noon"}], "no time stamp"),
+    ],
+)
+def test_what_is_no_history(history: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        replay(history, Same)
+
+
+def test_a_path_that_leads_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        replay(tmp_path / "history.json", Same)
