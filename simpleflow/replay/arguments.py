@@ -8,45 +8,44 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..futures import Future
 from ..payloads import codec, jumbo
+
+#: The futures to wait for, in the order of the holes.
+Holes = Sequence[Future[Any]]
 
 # Unlike any text that an author might pass; never sent.
 _MARK = f"hole {uuid.uuid4()} "
 _HOLE = re.compile(f'"{_MARK}([0-9]+)"')
 
 
-class Arguments:
-    """``holes`` are the futures to wait for; ``text()`` is the JSON once they are done."""
+def encoded(value: Any, root: str = "") -> tuple[str, Holes]:
+    """The JSON of a value, and its holes."""
+    text = codec.encode_simple(value)
+    if text is not None:
+        return text, ()
+    holes: list[Future[Any]] = []
 
-    __slots__ = ("_text", "holes")
+    def hole(thing: Any) -> Any:
+        if not isinstance(thing, Future):
+            raise TypeError
+        if thing.done and thing.failure is None:
+            return thing.payload()
+        holes.append(thing)
+        return f"{_MARK}{len(holes) - 1}"
 
-    def __init__(self, value: Any, root: str = "") -> None:
-        self.holes: list[Future[Any]] = []
-        self._text = codec.encode_simple(value) or self._encoded(value, root)
+    return codec.encode(value, hole, root), holes
 
-    def _encoded(self, value: Any, root: str) -> str:
-        holes = self.holes
 
-        def hole(thing: Any) -> Any:
-            if not isinstance(thing, Future):
-                raise TypeError
-            if thing.done and thing.failure is None:
-                return thing.payload()
-            holes.append(thing)
-            return f"{_MARK}{len(holes) - 1}"
-
-        return codec.encode(value, hole, root)
-
-    def text(self) -> str:
-        if self.holes:
-            values = [codec.encode(future.payload()) for future in self.holes]
-            self._text = _HOLE.sub(lambda match: values[int(match[1])], self._text)
-            self.holes = []
-        return self._text
+def filled(text: str, holes: Holes) -> str:
+    """The JSON, once all holes are done."""
+    if not holes:
+        return text
+    values = [codec.encode(future.payload()) for future in holes]
+    return _HOLE.sub(lambda match: values[int(match[1])], text)
 
 
 #: Gives the value of a payload, also of one that stands outside the history.

@@ -15,7 +15,7 @@ from ..futures import Future
 from ..payloads import codec, jumbo
 from . import failures, names
 from . import state as s
-from .arguments import Arguments, same
+from .arguments import Holes, encoded, filled, same
 from .decisions import Wire, decision
 from .state import Key, Record
 
@@ -61,24 +61,24 @@ class Owner:
 
 
 class Call(Owner):
-    """A task with a future."""
+    """A task with a future. ``text`` is the JSON of its arguments, which has ``holes`` until it is launched."""
 
     launched = False
+    text: str | None = None
+    holes: Holes = ()
     _field = "input"
     _missing = 0  # holes that are still open
 
-    def __init__(self, run: Any, arguments: Arguments | None = None) -> None:
+    def __init__(self, run: Any) -> None:
         self.run = run
-        self.arguments = arguments
         self.future: Future[Any] = Future(run)
         self.future.canceller = self
 
     def start(self, *extra: Future[Any]) -> None:
-        arguments = self.arguments
-        if arguments is None or not arguments.holes:
+        if not self.holes:
             self.run.guarded(self.future, self.launch)
             return
-        holes = dict.fromkeys(arguments.holes)
+        holes = dict.fromkeys(self.holes)
         self._missing = len(holes)
         for hole in holes:
             hole.add_callback(self._hole_changed)
@@ -94,8 +94,8 @@ class Call(Owner):
                 self.run.guarded(self.future, self.launch)
 
     def launch(self) -> None:
-        if self.arguments is not None:
-            self.input = self.run.fields.name(self._field, self.arguments.text())
+        if self.text is not None:
+            self.input = self.run.fields.name(self._field, filled(self.text, self.holes))
         self.launched = True
         self.run.emit(self)
 
@@ -193,7 +193,9 @@ class MarkerCall(Call):
     _field = "details"
 
     def __init__(self, run: Any, name: str, details: Any) -> None:
-        super().__init__(run, None if details is None else Arguments(details, "details"))
+        super().__init__(run)
+        if details is not None:
+            self.text, self.holes = encoded(details, "details")
         self.key = (s.MARKER, names.checked("marker name", name, free=True))
 
     def decision(self) -> Wire:
@@ -225,8 +227,8 @@ class SignalCall(Call):
     """A signal to another execution. Signals of one name to one target are told apart by their order."""
 
     def __init__(self, run: Any, task: Any) -> None:
-        envelope = {"args": task.args, "kwargs": task.kwargs, **task.extra_input}
-        super().__init__(run, Arguments(envelope))
+        super().__init__(run)
+        self.text, self.holes = encoded({"args": task.args, "kwargs": task.kwargs, **task.extra_input})
         to_self = task.workflow_id is None
         self.target = run.workflow_id if to_self else names.checked("workflow id", task.workflow_id, free=True)
         self.target_run = run.run_id if to_self else task.run_id

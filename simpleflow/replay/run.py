@@ -42,7 +42,7 @@ from ..payloads.fields import INLINE, Fields
 from ..signal import NextSignal, WaitForSignal
 from . import calls, failures, task_calls, views
 from . import state as s
-from .arguments import Arguments
+from .arguments import encoded, filled
 from .endings import CANCELED, Ending, canceled, completed, continued, driven, ending_of, failed
 from .events import Batch, as_datetime
 from .fibers import Fibers, Replaying
@@ -297,10 +297,10 @@ class Run:
 
     def _text_of(self, value: Any, root: str) -> str:
         """The JSON of a value of the author's, when all futures in it are there."""
-        arguments = Arguments(value, root)
-        for future in arguments.holes:
+        text, holes = encoded(value, root)
+        for future in holes:
             future.result  # noqa: B018 - waits, and raises what is to be raised
-        return arguments.text()
+        return filled(text, holes)
 
     def call_author(self, function: Callable[[], None]) -> None:
         if self.ending is not None:
@@ -657,14 +657,13 @@ class _Continuation(calls.Call):
     """``continue_as_new`` in its place in the program."""
 
     def __init__(self, run: Run, continuation: task.ContinueAsNewWorkflowTask) -> None:
-        super().__init__(run, Arguments({"args": continuation.args, "kwargs": continuation.kwargs}))
+        super().__init__(run)
+        self._envelope, self.holes = encoded({"args": continuation.args, "kwargs": continuation.kwargs})
 
     def launch(self) -> None:
-        assert self.arguments is not None
-        self.run.continue_as_new(self.arguments.text())
+        self.run.continue_as_new(filled(self._envelope, self.holes))
 
     def start(self, *extra: Future[Any]) -> None:
-        assert self.arguments is not None
         super().start()
         if self.run.fibers.current() is not None and not self.future.done:
             self.future.result  # noqa: B018 - the arguments are not there yet; does not return

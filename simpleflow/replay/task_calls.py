@@ -14,7 +14,7 @@ from ..registry import full_name
 from ..task import ActivityTask, ChildWorkflowTask
 from . import failures, names
 from . import state as s
-from .arguments import Arguments
+from .arguments import encoded, filled
 from .calls import ActivityCancellation, Call, ChildCancellation, RetryTimer, back_off
 from .decisions import Wire, decision, priority, seconds, task_list
 from .state import Record
@@ -42,7 +42,7 @@ class TaskCall(Call):
     """What activities and children share."""
 
     kind: str
-    arguments: Arguments
+    text: str
     exception_class: type[TaskException] = TaskException
     failed_attempts = 0
     _refusals = 0
@@ -56,15 +56,16 @@ class TaskCall(Call):
         definition = run.definitions.get(payload)
         if definition is None:
             definition = run.definitions[payload] = self._define(run, task)
-        super().__init__(run, Arguments(self._envelope(task)))
+        super().__init__(run)
+        self.text, self.holes = encoded(self._envelope(task))
         override = run.raises_override
         self.task = task
         self.definition: Definition = definition
         self.type_name = definition.type_name
         self.raises = payload.raises_on_failure if override is None else override
         self.priority = run.priority_of(payload)
-        if not self.arguments.holes:
-            self._whole = run.fields.name("input", self.arguments.text())  # an author's mistake shows at submit
+        if not self.holes:
+            self._whole = run.fields.name("input", self.text)  # an author's mistake shows at submit
         if definition.numbered:
             self.key = (self.kind, names.shortened(definition.prefix + run.number(self.kind, payload.name)))
 
@@ -112,7 +113,7 @@ class TaskCall(Call):
     def _text(self) -> str:
         if self._whole is not None and not self._extra:
             return self._whole
-        text = self.arguments.text()
+        text = filled(self.text, self.holes)
         if self._extra:
             envelope = codec.decode(text)
             envelope["args"] += [future.payload() for future in self._extra]
