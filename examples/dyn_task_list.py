@@ -7,8 +7,8 @@ from simpleflow import Workflow, activity
 
 
 @activity.with_attributes(task_list="quickstart", version="example")
-def whereabouts():
-    return whereabouts.context["activity_task_list"]
+def greet(whom):
+    return f"hello, {whom}"
 
 
 class RegionWorkflow(Workflow):
@@ -22,7 +22,7 @@ class RegionWorkflow(Workflow):
 
     def run(self, region):
         # A copy with another task list; the definition stays as it is.
-        return self.submit(whereabouts.options(task_list=f"workers-{region}")).result
+        return self.submit(greet.options(task_list=f"workers-{region}"), region).result
 
 
 class DynTaskListWorkflow(Workflow):
@@ -31,6 +31,6 @@ class DynTaskListWorkflow(Workflow):
     task_list = "example"
 
     def run(self, regions):
-        here = self.submit(whereabouts)
+        here = self.submit(greet, "world")
         there = [self.submit(RegionWorkflow, region) for region in regions]
         return [here.result, *(future.result for future in there)]

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from support import processes
+from support.daemons import Daemons
 from support.processes import wait_until
 
 from simpleflow.replay.work import RunKey
 from simpleflow.swf.client import Client
 from simpleflow.swf.start import end_of
 
-ROOT = Path(__file__).parents[2]
 _LIMIT = 60
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -28,8 +28,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SWF_", "SIMPLEFLOW_"))}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]), "AWS_EC2_METADATA_DISABLED": "true"}
+    return processes.environment(tmp_path)
 
 
 @pytest.fixture
@@ -57,18 +56,7 @@ def run(tmp_path: Path, environment: dict[str, str], command: list[str]) -> Run:
 def nothing_is_left(tmp_path: Path) -> Iterator[None]:
     """Every process of ours that works in this test's directory is gone soon after the test."""
     yield
-
-    def ours() -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.cwd() == str(tmp_path) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
-
-    wait_until(lambda: not ours(), "the end of all processes")
+    wait_until(lambda: not processes.processes_in(tmp_path), "the end of all processes")
 
 
 def test_the_quick_start(run: Run) -> None:
@@ -214,56 +202,32 @@ def test_without_credentials_the_command_says_what_to_do(run: Run, tmp_path: Pat
     assert "Traceback" not in done.stderr
 
 
-def test_daemons(run: Run, command: list[str], environment: dict[str, str], tmp_path: Path) -> None:
+def test_daemons(run: Run, tmp_path: Path) -> None:
     """service.start, decider.start, worker.start and workflow.start beside each other."""
-    started: list[subprocess.Popen[str]] = []
-
-    def daemon(*args: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [*command, *args],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    try:
-        service = daemon("service.start", "--db", "s.db", "--port", "0")
-        assert service.stdout is not None
-        while not (line := service.stdout.readline()).startswith("export AWS_ENDPOINT_URL_SWF="):
-            pass
-        url = line.strip().partition("=")[2]
-        environment.update(AWS_ENDPOINT_URL_SWF=url, AWS_DEFAULT_REGION="us-east-1")
-        environment.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y")
+    with Daemons(tmp_path) as daemons:
+        daemons.start_service("--db", "s.db")
         basic = "examples.basic.BasicWorkflow"
-        decider = daemon("decider.start", "--domain", "D", "--task-list", "test", "-N", "1", basic)
-        worker = daemon("worker.start", "--domain", "D", "--task-list", "quickstart", "-N", "1")
+        daemons.start("decider", "decider.start", "--domain", "D", "--task-list", "test", "-N", "1", basic)
+        daemons.start("worker", "worker.start", "--domain", "D", "--task-list", "quickstart", "-N", "1")
         begun: list[str] = []
 
         def start() -> bool:
-            done = run("workflow.start", "--domain", "D", "--task-list", "test", "--input", "[1, 0]", basic)
+            words = ["--domain", "D", "--task-list", "test", "--input", "[1, 0]", basic]
+            done = run("workflow.start", *words, **daemons.environment)
             begun.extend(done.stdout.split())
             return done.returncode == 0
 
         wait_until(start, "the start of the execution")
         workflow_id, run_id = begun
         assert re.fullmatch(r"basic-example-\d+", workflow_id)
-        wait_until(lambda: _result(url, workflow_id, run_id) == 4, "the result")
-        for process in (worker, decider, service):
-            process.send_signal(signal.SIGTERM)
-        assert [process.wait(_LIMIT) for process in (worker, decider, service)] == [0, 0, 0]
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+        wait_until(lambda: _result(daemons.url, workflow_id, run_id) == 4, "the result")
+        assert daemons.stop() == [0, 0, 0]
 
 
 def _result(url: str, workflow_id: str, run_id: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "x")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "y")
-        end = end_of(Client("us-east-1", url), RunKey("D", workflow_id, run_id))
+        with closing(Client("us-east-1", url)) as client:
+            end = end_of(client, RunKey("D", workflow_id, run_id))
     return None if end is None else json.loads(end.attributes["result"])

@@ -41,6 +41,25 @@ def family(pid: int) -> list[int]:
     return [pid, *(child.pid for child in root.children(recursive=True))]
 
 
+def processes_in(directory: Path) -> list[psutil.Process]:
+    """Those whose working directory it is."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(directory) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def environment(*paths: Path) -> dict[str, str]:
+    """For a process that runs simpleflow: nothing of AWS or of ours is set, and ``paths`` can be imported from."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SWF_", "SIMPLEFLOW_"))}
+    path = os.pathsep.join(map(str, (ROOT, *paths)))
+    return {**kept, "PYTHONPATH": path, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
 class Script:
     """Python code that runs in a process of its own and writes lines."""
 
