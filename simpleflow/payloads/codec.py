@@ -13,8 +13,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
+from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -48,6 +51,11 @@ def encode_simple(value: object) -> str | None:
             return orjson.dumps(value, _unfold, _OPTIONS).decode()
         except TypeError:
             pass
+        if _keys_fit_orjson(value):
+            try:
+                return orjson.dumps(value, _unfold, _OPTIONS | orjson.OPT_NON_STR_KEYS).decode()
+            except TypeError:
+                pass
     return None
 
 
@@ -84,6 +92,11 @@ def canonical(text: str | None) -> str:
 #: What needs no look at its parts.
 _ATOMS = frozenset((str, int, bool, type(None)))
 _LEAVES = _ATOMS | frozenset(TEXTS)
+_PLAIN = _LEAVES | {float}
+
+
+#: Parts from which it pays to look at a container at the speed of C, which begins slowly.
+_MANY = 32
 
 
 def _fits_orjson(value: object) -> bool:
@@ -92,6 +105,10 @@ def _fits_orjson(value: object) -> bool:
     pop, push = stack.pop, stack.append
     while stack:
         depth, parts = pop()
+        if len(parts) > _MANY:
+            if not _level_fits(list(parts), depth):
+                return False
+            continue
         if depth > MAX_DEPTH:
             return False
         for part in parts:
@@ -106,25 +123,84 @@ def _fits_orjson(value: object) -> bool:
             elif kind is list or kind is tuple:
                 push((depth + 1, part))
             else:
-                inner = _parts(part)
+                inner = _parts(kind, (part,))
                 if inner is None:
                     return False
-                push((depth + 1, inner))
+                push((depth + 1, list(inner)))
     return True
 
 
-def _parts(value: Any) -> Collection[Any] | None:
-    """What a value that is none of JSON's kinds consists of; None leaves it to ``Walk``."""
-    base = base_of(type(value))
-    if base in TEXTS or (base is Enum and type(value.value) in _ATOMS):
+def _level_fits(level: list[Any], depth: int) -> bool:
+    """The same for many parts at once: one level after the other, each thing in it once."""
+    for _ in range(depth, MAX_DEPTH + 1):
+        kinds = set(map(type, level))
+        if float in kinds and not _finite([part for part in level if type(part) is float]):
+            return False
+        below: list[Any] = []
+        for kind in kinds - _PLAIN:
+            found = level if len(kinds) == 1 else [part for part in level if type(part) is kind]
+            parts = dict(zip(map(id, found), found, strict=True)).values()
+            if kind is dict:
+                below.extend(chain.from_iterable(map(dict.values, parts)))
+            elif kind is list or kind is tuple:
+                below.extend(chain.from_iterable(parts))
+            else:
+                inner = _parts(kind, parts)
+                if inner is None:
+                    return False
+                below.extend(inner)
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _finite(numbers: list[float]) -> bool:
+    return math.isfinite(sum(numbers)) or all(map(math.isfinite, numbers))
+
+
+def _parts(kind: type, values: Collection[Any]) -> Iterable[Any] | None:
+    """What values of a kind that is none of JSON's consist of; None leaves them to ``Walk``."""
+    base = base_of(kind)
+    if base in TEXTS or (base is Enum and _ATOMS.issuperset(type(value.value) for value in values)):
         return ()
     if base is dict:
-        return list(value.values())
+        return chain.from_iterable([value.values() for value in values])
     if base is object:
-        return [getattr(value, name) for name in field_names(type(value))]
-    if base is list or base is tuple or ((base is set or base is frozenset) and _alike(value)):
-        return list(value)
+        return chain.from_iterable(map(_fields_of(kind), values))
+    if base is list or base is tuple or ((base is set or base is frozenset) and all(map(_alike, values))):
+        return chain.from_iterable(values)
     return None
+
+
+def _find_fields_of(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+    names = field_names(kind)
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple([getattr(value, name) for name in names])
+
+
+#: The values of the fields of a dataclass.
+_fields_of: Callable[[type], Callable[[Any], tuple[Any, ...]]] = lru_cache(maxsize=1024)(_find_fields_of)
+
+
+def _keys_fit_orjson(value: object) -> bool:
+    """Whether all keys of dicts in ``value`` are texts, or all of one dict integers: then no two become equal."""
+    level: list[Any] = [value]
+    while level:
+        below: list[Any] = []
+        for part in level:
+            kind = type(part)
+            if kind is dict:
+                if set(map(type, part)) not in _SORTED_KINDS:
+                    return False
+                below.extend([inner for inner in part.values() if type(inner) not in _PLAIN])
+            elif kind is list or kind is tuple:
+                below.extend([inner for inner in part if type(inner) not in _PLAIN])
+            else:
+                return False
+        level = below
+    return True
 
 
 def _alike(members: Collection[Any]) -> bool:
@@ -143,7 +219,8 @@ def _unfold(value: Any) -> object:
         except ValueError:
             raise TypeError from None
     if base is object:
-        return {name: getattr(value, name) for name in field_names(type(value))}
+        kind = type(value)
+        return dict(zip(field_names(kind), _fields_of(kind)(value), strict=True))
     if base is dict:
         return dict(value.items())
     return sorted(value) if base is set or base is frozenset else list(value)
@@ -153,19 +230,29 @@ def _unfold(value: Any) -> object:
 
 #: Digits from which an integer may have more than 64 bits; orjson makes a float of it.
 _LONG_INT = 19
-_DIGITS_AS_ZERO = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else ord(" ") for byte in range(256))
+_DIGITS_AS_ZERO = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else byte for byte in range(256))
+_RUN = b"0" * _LONG_INT
+_GOES_ON = (b"0", b".")
 _CONSTANT = re.compile(r"\s*(NaN|-?Infinity)\s*")
 
 
 def _has_long_int(text: str) -> bool:
-    """Whether there may be one: a run of so many digits, be it in a string."""
-    return b"0" * _LONG_INT in text.encode().translate(_DIGITS_AS_ZERO)
+    """Whether there may be one: a run of so many digits that are not behind a point, be it in a string."""
+    digits = text.encode().translate(_DIGITS_AS_ZERO)
+    place = digits.find(_RUN)
+    while place >= 0:
+        if digits[place - 1 : place] not in _GOES_ON:
+            return True
+        place = digits.find(_RUN, place + _LONG_INT)
+    return False
 
 
 def _decode_rest(text: str, root: str) -> Any:
     """What orjson cannot read or reads inexactly: long integers, lone surrogates; and what is not JSON at all."""
     if _CONSTANT.fullmatch(text):
         return text
+    if _nests_too_deep(text):
+        raise DecodeError(root, "nests too deep to be read. Send it flatter.")
     unreadable: list[str] = []
 
     def number(digits: str) -> float:
@@ -183,12 +270,26 @@ def _decode_rest(text: str, root: str) -> Any:
 
     try:
         value = json.loads(text, parse_constant=number, parse_float=number, parse_int=integer)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for what opens brackets and is no JSON
         return text
-    except RecursionError:
-        raise DecodeError(root, "nests too deep to be read. Send it flatter.") from None
     if unreadable:
         raise DecodeError(
             root, f"holds the number {unreadable[0]:.30}, which JSON readers cannot hold. Send it as text."
         )
     return value
+
+
+#: What orjson reads. Python's own reader goes as deep as its stack allows, which is another depth in each version.
+_DEEPEST = 1024
+_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
+
+
+def _nests_too_deep(text: str) -> bool:
+    """Whether lists and dicts that are all closed stand deeper in each other."""
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return False
+    depth = deepest = 0
+    for match in _BRACKET.finditer(text):
+        depth += (match[0] in "[{") - (match[0] in "]}")
+        deepest = max(deepest, depth)
+    return deepest > _DEEPEST and depth == 0

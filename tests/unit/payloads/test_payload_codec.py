@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import json
 import pathlib
 import pickle
 import types
@@ -203,11 +204,42 @@ def test_very_deep_tuples_do_no_harm() -> None:
         codec.encode(_nested(WRAPPERS["tuple"], 50_000))
 
 
-def test_a_value_that_contains_itself() -> None:
+@pytest.mark.parametrize("times", [2, 100])
+def test_a_value_that_contains_itself(times: int) -> None:
     value: list[Any] = []
-    value += [value, value]
+    value += [value] * times
     with pytest.raises(codec.EncodeError, match="contains itself"):
         codec.encode(value)
+
+
+@pytest.mark.parametrize(("value", "fits"), [(1.5, True), (float("nan"), False), (float("inf"), False)])
+@pytest.mark.parametrize("more", [1, 1000])
+def test_numbers_among_many(value: float, fits: bool, more: int) -> None:
+    rows = [{"a": None, "b": [1.5, "x", True, value]} for _ in range(more)]
+    if fits:
+        assert codec.decode(codec.encode(rows)) == rows
+        return
+    with pytest.raises(codec.EncodeError, match=r"value\[0\]\[\"b\"\]\[3\] is the float"):
+        codec.encode(rows)
+
+
+def test_many_numbers_whose_sum_is_none() -> None:
+    largest = [1.7e308] * 100
+    assert codec.decode(codec.encode(largest)) == largest
+
+
+def test_integer_keys_of_many_dicts() -> None:
+    rows = [{10: "a", 9: {8: Box(1, None)}, -1: None} for _ in range(100)]
+    assert codec.encode(rows) == json.dumps(codec.plain(rows), sort_keys=True, separators=(",", ":"))
+    for collision in ({1: 0, "1": 0}, {True: 0, "true": 0}):
+        with pytest.raises(codec.EncodeError, match="two keys that both become"):
+            codec.encode([*rows, collision])
+
+
+def test_floats_with_many_digits_stay_exact() -> None:
+    text = "[0.0021060533511106927,12345678901234567890123,0.00000000000000000000000000001,1]"
+    assert codec.decode(text) == [0.0021060533511106927, 12345678901234567890123, 1e-29, 1]
+    assert codec.decode("[0.0021060533511106927,18446744073709551617]")[1] == 18446744073709551617
 
 
 # -- holes ------------------------------------------------------------------------------------------------------------
@@ -287,6 +319,7 @@ def test_decode(text: str | None, value: Any) -> None:
         ("1e400", "holds the number 1e400"),
         ("1" * 5000, "holds the number 111111111111111111111111111111,"),
         ("[" * 5000 + "]" * 5000, "nests too deep"),
+        ('{"a":' * 1025 + '"]"' + "}" * 1025, "nests too deep"),
     ],
 )
 def test_json_that_python_cannot_hold(text: str, problem: str) -> None:
