@@ -13,8 +13,7 @@ from ..exceptions import ExecutionError, PayloadError
 from ..futures import Future
 from ..payloads import codec, limits
 from ..payloads.objects import fields
-from ..tracebacks import author_traceback
-from ..utils import full_object_name
+from ..tracebacks import failure_data
 from .find import NotFound, find_activity, load
 
 
@@ -137,14 +136,8 @@ def failure_of(error: BaseException) -> Failed:
     """The outcome of an activity that raised ``error``."""
     if isinstance(error, ExecutionError) and error.args and isinstance(codec.decode(str(error.args[0])), dict):
         return _failure_of_child(str(error.args[0]))
-    name, message = type(error).__name__, _message(error)
-    told = {
-        "error": name,
-        "error_type": full_object_name(type(error)),
-        "message": message,
-        "traceback": _clean(author_traceback(error)),
-    }
-    reason = message if isinstance(error, NotFound) else f"{name}: {message}"
+    told = failure_data(error)
+    reason = told["message"] if isinstance(error, NotFound) else f"{told['error']}: {told['message']}"
     return Failed(limits.shorten_reason(reason), _stored(codec.encode(told), told))
 
 
@@ -199,20 +192,6 @@ def _no_future(value: object) -> object:
 
 #: Characters of each part of a failure that does not fit, one after the other. JSON may take six for one.
 _LONGEST = (15_000, 7_000, 3_000, 1_000)
-
-
-def _message(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"the activity called sys.exit({error.code!r}); let it return a result, or raise an error."
-    try:
-        return _clean(str(error))
-    except Exception:
-        return f"<unprintable {type(error).__name__} object>"
-
-
-def _clean(text: str) -> str:
-    """Without lone surrogates, which no JSON text can hold."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _stored(text: str, told: dict[str, Any]) -> str:
