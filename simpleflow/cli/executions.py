@@ -226,7 +226,7 @@ def filter_executions(
         wanted["tag"],
         wanted["workflow_type_name"],
         wanted["workflow_type_version"],
-        close_status and close_status.upper(),
+        close_status,
     )
     rows = (_Found(call, info) for info in _find(call, status, started, asked.request()) if asked.has(info))
     return Listing(tuple(_COLUMNS), _with_spinner(rows))
