@@ -28,13 +28,19 @@ _UNSET: Any = object()
 _numbers = itertools.count(1)
 
 
+class Waitable(Protocol):
+    """What code can be parked for."""
+
+    ready: bool
+
+
 class Port(Protocol):
     """What a future needs of the run that it belongs to."""
 
     def next_number(self) -> int:
         """A number for a new future, the same at every replay."""
 
-    def block(self, waiter: Waiter) -> None:
+    def block(self, waiter: Waitable) -> None:
         """Give the thread away until ``waiter.ready``."""
 
     def decode(self, text: str | None) -> Any:
@@ -65,7 +71,7 @@ class Waiter:
 
     __slots__ = ("ready", "remaining")
 
-    def __init__(self, remaining: int = 1) -> None:
+    def __init__(self, remaining: int) -> None:
         self.remaining = remaining
         self.ready = remaining <= 0
 
@@ -91,12 +97,15 @@ class Future(Generic[T]):
 
     #: Whether the task has ended: finished, failed or cancelled.
     done: bool = False
+    #: Whether ``result`` has something to give or to raise: at the end, or when a member of a group has failed before.
+    ready: bool = False
 
     _state: str = PENDING
     _value: Any = _UNSET
     _text: str | None = None
     _exception: BaseException | None = None
     _callbacks: dict[Callback, None] | None = None
+    _parked = False
     canceller: Canceller | None = None
     failure: Failure | None = None
 
@@ -128,10 +137,9 @@ class Future(Generic[T]):
 
     @property
     def result(self) -> T:
-        if not self.done and self.failure is None:
-            waiter = Waiter()
-            self.add_callback(waiter.notify)
-            _block_on(self._port, waiter)
+        if not self.ready:
+            self._parked = True
+            _block_on(self._port, self)
         if self.failure is not None:
             self._throw(self.failure)
         return self._get_value()  # type: ignore[no-any-return]
@@ -146,7 +154,7 @@ class Future(Generic[T]):
     def wait(self) -> None:
         """Wait for the end of the task and raise nothing."""
         if not self.done:
-            waiter = Waiter()
+            waiter = Waiter(1)
             self.add_callback(waiter.notify_end)
             _block_on(self._port, waiter)
 
@@ -196,7 +204,7 @@ class Future(Generic[T]):
                 self._callbacks = {callback: None}
             else:
                 self._callbacks[callback] = None
-        if self.done or self.failure is not None:
+        if self.ready:
             callback(self)
 
     def remove_callback(self, callback: Callback) -> None:
@@ -211,8 +219,8 @@ class Future(Generic[T]):
 
     @property
     def awaited(self) -> bool:
-        """Whether anybody waits for it."""
-        return bool(self._callbacks)
+        """Whether anybody waits for it, as long as it is not ready."""
+        return self._parked or bool(self._callbacks)
 
     def _ask(self) -> None:
         """Somebody has seen how this ended: a failure need not be raised at the end of ``run``."""
@@ -226,7 +234,7 @@ class Future(Generic[T]):
     def _finish(self, state: str) -> None:
         assert not self.done, f"{self!r} has ended already"
         self._state = state
-        self.done = True
+        self.done = self.ready = True
         self.canceller = None
         callbacks, self._callbacks = self._callbacks, None
         if callbacks is not None:
@@ -234,6 +242,7 @@ class Future(Generic[T]):
                 callback(self)
 
     def _notify(self) -> None:
+        self.ready = True
         for callback in tuple(self._callbacks or ()):
             callback(self)
 
@@ -391,7 +400,7 @@ def as_completed(*fs: Future[Any]) -> Iterator[Future[Any]]:
     fs = tuple(dict.fromkeys(fs))
     finished: list[Future[Any]] = []
     port = _port_of(fs)
-    waiter = Waiter()
+    waiter = Waiter(1)
 
     def collect(future: Future[Any]) -> None:
         if future.done:
@@ -466,7 +475,7 @@ def _port_of(fs: Iterable[Future[Any]]) -> Port | None:
     return next((f._port for f in fs if f._port is not None), None)
 
 
-def _block_on(port: Port | None, waiter: Waiter) -> None:
+def _block_on(port: Port | None, waiter: Waitable) -> None:
     if waiter.ready:
         return
     if port is None:

@@ -11,7 +11,7 @@ from ..payloads.fields import INLINE, Fields
 from .arguments import same
 from .endings import CANCELED, COMPLETED, CONTINUED, FAILED
 from .engine import FindWorkflow, find_class, side_effects
-from .events import ATTRIBUTES, CLOSING, Batch, split
+from .events import ATTRIBUTES, CLOSING, Batch, of_type, split
 from .limits import Limits
 from .run import Run, Stopped
 from .state import WAKE_UP_TIMER
@@ -34,11 +34,8 @@ def audit(
     Raises NondeterminismError for the first difference: another meaning of an event, a record that the code does not
     ask for, something asked for that was not recorded at its time, or another end.
     """
-    ends = [
-        event["decisionTaskCompletedEventAttributes"]["startedEventId"]
-        for event in events
-        if event["eventType"] == "DecisionTaskCompleted"
-    ]
+    completed = of_type(events, "DecisionTaskCompleted")
+    ends = [event["decisionTaskCompletedEventAttributes"]["startedEventId"] for event in completed]
     if not ends:
         return
     workflow_class = find_class(find_workflow, workflow_type, events[0], fields)
@@ -76,7 +73,7 @@ class _Sent:
         for owner in run.outbox.up_to(self._asked):
             kind = owner.key[0]
             most = limits.open_items(kind, run.workflow)
-            recorded = sum(1 for record in run.state.changes.recorded if record.key[0] == kind)
+            recorded = sum(1 for record in run.state.recorded if record.key[0] == kind)
             if most is None or self._open[kind] + recorded < most:
                 raise NondeterminismError(events[0]["eventId"], "nothing of the kind", owner.describe())
 

@@ -37,7 +37,7 @@ from ..payloads.fields import INLINE, Fields
 from . import state as s
 from .decisions import decision
 from .endings import failed
-from .events import ATTRIBUTES, CLOSING, Batch, split
+from .events import ATTRIBUTES, CLOSING, Batch, of_type, split
 from .limits import Limits
 from .response import respond
 from .run import Run, Stopped, overrides
@@ -230,7 +230,7 @@ def find_class(find_workflow: FindWorkflow, workflow_type: str, started: Event, 
 
 def side_effects(events: Sequence[Event]) -> list[str]:
     """The recorded side effects of a history, in order."""
-    markers = (e["markerRecordedEventAttributes"] for e in events if e["eventType"] == "MarkerRecorded")
+    markers = (event["markerRecordedEventAttributes"] for event in of_type(events, "MarkerRecorded"))
     return [marker.get("details", "") for marker in markers if marker["markerName"] == s.SIDE_EFFECT]
 
 
@@ -244,10 +244,10 @@ def answer_nondeterminism(error: NondeterminismError, work: DecisionWork, fails:
     context = json.dumps({"error": "nondeterminism", "event": error.event_id, "message": str(error)[:4000]})
     waits = {
         event["eventId"]: int(event["timerStartedEventAttributes"]["startToFireTimeout"])
-        for event in work.events
-        if event["eventType"] == "TimerStarted" and event["timerStartedEventAttributes"]["timerId"] == s.ROLL_BACK_TIMER
+        for event in of_type(work.events, "TimerStarted")
+        if event["timerStartedEventAttributes"]["timerId"] == s.ROLL_BACK_TIMER
     }
-    fired = {e["timerFiredEventAttributes"]["startedEventId"] for e in work.events if e["eventType"] == "TimerFired"}
+    fired = {event["timerFiredEventAttributes"]["startedEventId"] for event in of_type(work.events, "TimerFired")}
     if waits.keys() - fired:
         return Decisions(execution_context=context, shared_task_list=True)
     seconds = min(3600, max([60, *(2 * wait for wait in waits.values())]))

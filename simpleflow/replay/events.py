@@ -6,8 +6,10 @@ to the next one. Decision tasks that were never completed (timed out, or not sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
+from itertools import compress
+from operator import itemgetter
 from typing import NamedTuple
 
 from .work import Event
@@ -90,16 +92,21 @@ class Batch(NamedTuple):
     time: float | datetime
 
 
+_TYPE = itemgetter("eventType")
+
+
+def of_type(events: Sequence[Event], event_type: str) -> Iterable[Event]:
+    """The events of one type. It looks at every event of a history, at the speed of C."""
+    return compress(events, map(event_type.__eq__, map(_TYPE, events)))
+
+
 def split(events: Sequence[Event], started_event_id: int) -> list[Batch]:
     """The batches of a history from its first given event, the last one ending with ``started_event_id``."""
     first = events[0]["eventId"]
-    ends = [
-        event["decisionTaskCompletedEventAttributes"]["startedEventId"]
-        for event in events
-        if event["eventType"] == "DecisionTaskCompleted"
-    ]
-    # the first completed one may belong to a decision task that started before the given events
-    ends = [end for end in ends if end >= first]
+    completed = of_type(events, "DecisionTaskCompleted")
+    ends = [event["decisionTaskCompletedEventAttributes"]["startedEventId"] for event in completed]
+    if ends and ends[0] < first:  # of a decision task that started before the given events
+        del ends[0]
     if not ends or ends[-1] != started_event_id:
         ends.append(started_event_id)
     batches = []

@@ -15,7 +15,7 @@ import greenlet
 
 from .. import logging_context
 from ..exceptions import RunEvicted
-from ..futures import Waiter
+from ..futures import Waitable, Waiter
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Fiber(greenlet.greenlet):
 
     def __init__(self, function: Callable[[], None]) -> None:
         super().__init__(function)
-        self.waiter: Waiter | None = None
+        self.waiter: Waitable | None = None
         self.scope = ""
 
 
@@ -100,7 +100,7 @@ class Fibers:
 
         return Fiber(body)
 
-    def block(self, waiter: Waiter) -> None:
+    def block(self, waiter: Waitable) -> None:
         """Park the running fiber until the waiter is ready."""
         fiber = self.current()
         if fiber is None or fiber.parent is None:
@@ -115,7 +115,7 @@ class Fibers:
         fiber = self.current()
         if fiber is None:
             raise RuntimeError("a hook cannot end the run: it only observes it.")
-        fiber.waiter = Waiter()
+        fiber.waiter = Waiter(1)
         self._switch_to_hub(fiber)
 
     def resume(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..payloads import codec
 from . import state as s
 from .events import ATTRIBUTES, Batch
-from .state import Changes, ExecutionState, MarkerEvent, Record, Signal
+from .state import ExecutionState, MarkerEvent, Record, Signal
 from .work import Event
 
 Attributes = dict[str, Any]
@@ -42,17 +42,18 @@ IGNORED = frozenset(
 )
 
 
-def fold(state: ExecutionState, batch: Batch) -> Changes:
-    """Apply the events of a batch; what they changed, in event order."""
-    state.changes = changes = Changes()
-    for event in batch.events:
+def fold(state: ExecutionState, batch: Batch) -> None:
+    """Apply the events of a batch."""
+    state.recorded, state.started, state.ended, state.unsettled = [], [], [], []
+    events = batch.events
+    for event in events:
         entry = APPLY.get(event["eventType"])
         if entry is not None:
-            entry[0](state, event, event[entry[1]])
-    if batch.events:
-        state.last_event_id = batch.events[-1]["eventId"]
-        state.weight += _EVENT_BYTES * len(batch.events)
-    return changes
+            apply, member = entry
+            apply(state, event, event[member])
+    if events:
+        state.last_event_id = events[-1]["eventId"]
+        state.weight += _EVENT_BYTES * len(events)
 
 
 def applies(*event_types: str) -> Callable[[Apply], Apply]:
@@ -71,7 +72,7 @@ def _record(state: ExecutionState, record: Record) -> Record:
     if record.input is not None:
         state.weight += len(record.input)
     state.records[record.event_id] = record
-    state.changes.recorded.append(record)
+    state.recorded.append(record)
     return record
 
 
@@ -132,7 +133,7 @@ def _cancel_activity_requested(state: ExecutionState, event: Event, attributes: 
 @applies("TimerCanceled")
 def _timer_canceled(state: ExecutionState, event: Event, attributes: Attributes) -> None:
     record = _record(state, Record((s.CANCEL_TIMER, attributes["timerId"]), event, attributes))
-    _timer_ended(state, event, attributes)
+    _close(state, attributes["startedEventId"], event, attributes)
     _end(state, record, event, attributes)
 
 
@@ -158,7 +159,7 @@ def _refused(state: ExecutionState, event: Event, attributes: Attributes) -> Non
 @applies("StartChildWorkflowExecutionFailed")
 def _child_refused(state: ExecutionState, event: Event, attributes: Attributes) -> None:
     if attributes["initiatedEventId"]:
-        _child_ended(state, event, attributes)
+        _close(state, attributes["initiatedEventId"], event, attributes)
         return
     key = (s.CHILD, attributes["workflowId"])
     record = _record(state, Record(key, event, attributes, attributes["workflowType"]["name"]))
@@ -168,23 +169,53 @@ def _child_refused(state: ExecutionState, event: Event, attributes: Attributes) 
 # -- what became of them
 
 
-def _end(state: ExecutionState, record: Record | None, event: Event, attributes: Attributes) -> None:
-    if record is None or record.outcome is not None:
-        return
+def _end(state: ExecutionState, record: Record, event: Event, attributes: Attributes) -> None:
     record.outcome = event["eventType"]
     record.outcome_id = event["eventId"]
     record.attributes = attributes
-    state.changes.ended.append(record)
-    if record.outcome in s.SUCCEEDED:
-        state.weight += len(attributes.get("result") or "")
-    else:
-        state.changes.unsettled.append(record)
+    state.ended.append(record)
+    if record.outcome not in s.SUCCEEDED:
+        state.unsettled.append(record)
+    elif "result" in attributes:
+        state.weight += len(attributes["result"])
 
 
-def _closed(state: ExecutionState, record: Record | None, event: Event, attributes: Attributes) -> None:
-    """The end of what counts as open."""
+#: Where the events of an end name the event that recorded what has ended.
+_ENDS = {
+    **dict.fromkeys(
+        ("ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled"),
+        "scheduledEventId",
+    ),
+    **dict.fromkeys(
+        (
+            "ChildWorkflowExecutionCompleted",
+            "ChildWorkflowExecutionFailed",
+            "ChildWorkflowExecutionTimedOut",
+            "ChildWorkflowExecutionCanceled",
+            "ChildWorkflowExecutionTerminated",
+            "ExternalWorkflowExecutionSignaled",
+            "SignalExternalWorkflowExecutionFailed",
+            "ExternalWorkflowExecutionCancelRequested",
+            "RequestCancelExternalWorkflowExecutionFailed",
+        ),
+        "initiatedEventId",
+    ),
+    "TimerFired": "startedEventId",
+}
+
+
+@applies(*_ENDS)
+def _ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    _close(state, attributes[_ENDS[event["eventType"]]], event, attributes)
+
+
+def _close(state: ExecutionState, event_id: int, event: Event, attributes: Attributes) -> None:
+    """The end of what the event ``event_id`` recorded."""
+    record = state.records.get(event_id)
     if record is not None and record.outcome is None:
-        del state.open[record.key[0]][record.event_id]
+        counted = state.open.get(record.key[0])
+        if counted is not None:
+            del counted[event_id]
         _end(state, record, event, attributes)
 
 
@@ -192,12 +223,7 @@ def _closed(state: ExecutionState, record: Record | None, event: Event, attribut
 def _activity_started(state: ExecutionState, event: Event, attributes: Attributes) -> None:
     record = state.records.get(attributes["scheduledEventId"])
     if record is not None:
-        state.changes.started.append(record)
-
-
-@applies("ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled")
-def _activity_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    _closed(state, state.records.get(attributes["scheduledEventId"]), event, attributes)
+        state.started.append(record)
 
 
 @applies("ChildWorkflowExecutionStarted")
@@ -205,33 +231,7 @@ def _child_started(state: ExecutionState, event: Event, attributes: Attributes) 
     record = state.records.get(attributes["initiatedEventId"])
     if record is not None:
         record.run_id = attributes["workflowExecution"]["runId"]
-        state.changes.started.append(record)
-
-
-@applies(
-    "ChildWorkflowExecutionCompleted",
-    "ChildWorkflowExecutionFailed",
-    "ChildWorkflowExecutionTimedOut",
-    "ChildWorkflowExecutionCanceled",
-    "ChildWorkflowExecutionTerminated",
-)
-def _child_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    _closed(state, state.records.get(attributes["initiatedEventId"]), event, attributes)
-
-
-@applies("TimerFired")
-def _timer_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    _closed(state, state.records.get(attributes["startedEventId"]), event, attributes)
-
-
-@applies(
-    "ExternalWorkflowExecutionSignaled",
-    "SignalExternalWorkflowExecutionFailed",
-    "ExternalWorkflowExecutionCancelRequested",
-    "RequestCancelExternalWorkflowExecutionFailed",
-)
-def _external_ended(state: ExecutionState, event: Event, attributes: Attributes) -> None:
-    _end(state, state.records.get(attributes["initiatedEventId"]), event, attributes)
+        state.started.append(record)
 
 
 # -- the execution itself
@@ -256,7 +256,7 @@ def _signaled(state: ExecutionState, event: Event, attributes: Attributes) -> No
         return
     signal = Signal(name, event["eventId"], event["eventTimestamp"], attributes.get("input"), sender, attributes)
     state.signals[name].append(signal)
-    state.changes.ended.append(signal)
+    state.ended.append(signal)
 
 
 @applies("WorkflowExecutionCancelRequested")

@@ -50,7 +50,7 @@ from .fold import fold
 from .ids import Numbers
 from .outbox import Outbox
 from .signals import Signals
-from .state import Changes, ExecutionState, Record, Signal
+from .state import ExecutionState, Record, Signal
 from .work import Event, MissingType, RunKey
 
 logger = logging.getLogger(__name__)
@@ -141,8 +141,8 @@ class Run:
         if self.hooks:
             self.events.extend(batch.events)
         first = not self.state.execution
-        changes = fold(self.state, batch)
-        self._confirm(changes)
+        fold(self.state, batch)
+        self._confirm()
         if self.ending is not None:
             self._answer_refusal()
             return
@@ -152,8 +152,8 @@ class Run:
             self._restart()
         else:
             if self.state.signals:
-                self.signals.propagate(changes)
-            self._settle(changes)
+                self.signals.propagate(self.state.started, self.state.ended)
+            self._settle()
             if first:
                 self.fibers.spawn(self._main)
         self.fibers.resume()
@@ -164,30 +164,30 @@ class Run:
 
     def take_in(self, batch: Batch) -> None:
         """Fold events and link what they record, and go no further. Raises Stopped."""
-        self._confirm(fold(self.state, batch))
+        fold(self.state, batch)
+        self._confirm()
 
-    def _confirm(self, changes: Changes) -> None:
+    def _confirm(self) -> None:
         """What was decided: link each record with the part of the program that asked for it."""
-        strangers = []
-        for record in changes.recorded:
-            if record.key[1] in s.OWN_TIMERS:
-                continue
+        state = self.state
+        strangers = False
+        for record in state.recorded:
             owner = self.outbox.confirm(record.key)
             if owner is not None:
                 self._claim(owner, record)
-            else:
+            elif record.key[1] not in s.OWN_TIMERS:
                 self.unclaimed.setdefault(record.key, []).append(record)
-                strangers.append(record)
-        for record in changes.started:
+                strangers = True
+        for record in state.started:
             record.started = True
             if record.owner is not None:
                 record.owner.begun(record)
         if strangers and not self.restarting and self.ending is None:
-            self._meet(strangers)
+            self._meet_strangers()
 
-    def _meet(self, strangers: list[Record]) -> None:
+    def _meet_strangers(self) -> None:
         """Nobody asked for these: an error if the same activity or child was asked for otherwise."""
-        for record in strangers:
+        for record in (record for record in self.state.recorded if record.owner is None):
             for owner in self.outbox.of_kinds(record.key[0]) if record.type_name else ():
                 if owner.type_name == record.type_name:
                     self._stop(NondeterminismError(record.event_id, record.describe(), owner.describe()))
@@ -203,15 +203,16 @@ class Run:
             self.missing_types.pop(owner.missing, None)
         record.owner = owner
 
-    def _settle(self, changes: Changes) -> None:
+    def _settle(self) -> None:
         """What came of it: failures are judged first, then futures finish; both in event order."""
+        state = self.state
         if self.full:
-            records = (item for item in changes.ended if isinstance(item, Record))
+            records = (item for item in state.ended if isinstance(item, Record))
             self.full -= {record.key[0] for record in records if record.outcome_id != record.event_id}
-        for record in changes.unsettled:
+        for record in state.unsettled:
             if record.owner is not None:
                 record.owner.consider(record)
-        for item in changes.ended:
+        for item in state.ended:
             if self.ending is not None:
                 return
             if isinstance(item, Signal):
@@ -230,10 +231,9 @@ class Run:
             record.owner = None
             if record.key[1] not in s.OWN_TIMERS:
                 self.unclaimed.setdefault(record.key, []).append(record)
-        everything = Changes()
-        everything.ended += sorted((x for xs in self.state.signals.values() for x in xs), key=lambda x: x.event_id)
-        everything.started += [record for record in self.state.records.values() if record.started]
-        self.signals.propagate(everything)
+        started = [record for record in self.state.records.values() if record.started]
+        signals = sorted((x for xs in self.state.signals.values() for x in xs), key=lambda x: x.event_id)
+        self.signals.propagate(started, signals)
         self.fibers.spawn(self._main)
 
     def _answer_refusal(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from ..exceptions import PayloadError
@@ -10,7 +11,7 @@ from ..futures import Future
 from ..payloads import codec
 from ..payloads.jumbo import PREFIX
 from .calls import Propagation
-from .state import CHILD, Changes, Record, Signal
+from .state import CHILD, Record, Signal
 
 
 class Signals:
@@ -58,15 +59,13 @@ class Signals:
         names |= {name for name, queue in self._queues.items() if any(not f.done for f in queue.values())}
         return sorted(names)
 
-    def propagate(self, changes: Changes) -> None:
+    def propagate(self, started: Iterable[Record], ended: Iterable[Record | Signal]) -> None:
         """Pass received signals on, once, to the parent and to every child that is or becomes started."""
-        if not self._received:
-            return
-        for record in changes.started:
+        for record in started:
             if record.key[0] == CHILD:
                 for signal in self._propagating:
                     self._pass_on(signal, record)
-        for item in changes.ended:
+        for item in ended:
             if isinstance(item, Signal) and self._to_be_propagated(item):
                 self._propagating.append(item)
                 self._pass_up(item)

@@ -87,22 +87,18 @@ class MarkerEvent(NamedTuple):
     time: float | datetime
 
 
-class Changes:
-    """What the events of one batch say, in event order. ``unsettled`` are those of ``ended`` that did not succeed."""
+class ExecutionState:
+    """An execution as its history tells it up to the last batch that was folded.
 
-    __slots__ = ("ended", "recorded", "started", "unsettled")
+    ``recorded``, ``started`` and ``ended`` are what that batch has changed, in the order of its events; ``unsettled``
+    are those that have ended in another way than with success.
+    """
 
     def __init__(self) -> None:
         self.recorded: list[Record] = []
         self.started: list[Record] = []
         self.ended: list[Record | Signal] = []
         self.unsettled: list[Record] = []
-
-
-class ExecutionState:
-    """An execution as its history tells it up to the last batch that was folded."""
-
-    def __init__(self) -> None:
         self.execution: dict[str, Any] = {}  # the attributes of WorkflowExecutionStarted
         self.records: dict[int, Record] = {}  # by the id of their event
         self.open: dict[str, dict[int, Record]] = {ACTIVITY: {}, CHILD: {}, TIMER: {}}
@@ -115,7 +111,6 @@ class ExecutionState:
         self.context: str | None = None
         self.last_event_id = 0
         self.weight = 0  # about how many bytes the run takes
-        self.changes = Changes()
 
     @property
     def woken(self) -> bool:

@@ -19,7 +19,7 @@ from simpleflow.futures import (
     FIRST_EXCEPTION,
     Failure,
     Future,
-    Waiter,
+    Waitable,
     as_completed,
     wait,
 )
@@ -33,14 +33,14 @@ class FakePort:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(100)
-        self.waiter: Waiter | None = None
+        self.waiter: Waitable | None = None
         self.decoded: list[str | None] = []
         self.timers: list[tuple[float, Future[None]]] = []
 
     def next_number(self) -> int:
         return next(self._numbers)
 
-    def block(self, waiter: Waiter) -> None:
+    def block(self, waiter: Waitable) -> None:
         self.waiter = waiter
         while not waiter.ready:
             parent = greenlet.getcurrent().parent
