@@ -13,7 +13,8 @@ because a race with the clock may well end in another way when somebody is gone 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -43,8 +44,9 @@ from .trace import Trace
 _MOST_STEPS = 20_000
 _MOST_FAULTS = 10
 _YEAR = "31536000"
-_FAULT_WEIGHT = 0.4
-_LOSSES = 0.05
+#: How likely each kind of fault is beside what else can happen, and a loss in each call.
+_FAULT_WEIGHT = 0.5
+_LOSSES = 0.1
 _TEST = "test"
 _POLLS = frozenset({"PollForDecisionTask", "PollForActivityTask"})
 
@@ -90,6 +92,7 @@ class Cluster(Stage):
         races: bool = False,
     ) -> None:
         self.seed = seed
+        self._call = f"Cluster({seed}, deciders={deciders}, workers={workers}, faults={faults!r}, races={races})"
         self.trace = Trace(lambda: self.elapsed)
         self._chance = random.Random(seed)
         self._kinds = self._drawn(faults)
@@ -99,7 +102,7 @@ class Cluster(Stage):
         self._client = self._client_of(_TEST)
         self._deciders = [self._decider_actor(number) for number in range(1, deciders + 1)]
         self._workers = [self._worker_actor(number) for number in range(1, workers + 1)]
-        self._hired = {"decider": deciders, "worker": workers}
+        self._hired = Counter(decider=deciders, worker=workers)
         self._outside: list[Callable[[], object]] = []
         self._orphaned: set[str] = set()  # the lists of deciders that are gone
         self._audited: set[str] = set()
@@ -124,8 +127,7 @@ class Cluster(Stage):
         """The report of a problem: to be raised."""
         return ClusterFailure(
             f"seed {self.seed}: {problem}\n\n"
-            f"What happened in Cluster({self.seed}, deciders={self._hired['decider']}, "
-            f"workers={self._hired['worker']}), in seconds of the virtual clock:\n{self.trace.text()}"
+            f"What happened in {self._call}, in seconds of the virtual clock:\n{self.trace.text()}"
         )
 
     def finish(self, execution: Execution) -> None:
@@ -242,28 +244,29 @@ class Cluster(Stage):
         return frozenset(self._chance.sample(FAULTS, self._chance.randint(1, len(FAULTS)))) if faults else frozenset()
 
     def _fault_options(self) -> list[_Option]:
-        options = [self._fault(_RESTART, self._restart)]
+        found = [(kind, act) for kind, act in self._possible_faults() if kind in self._kinds]
+        many = Counter(kind for kind, _ in found)
+        return [_Option(_FAULT_WEIGHT / many[kind], partial(self._go_wrong, act)) for kind, act in found]
+
+    def _possible_faults(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        yield _RESTART, self._restart
         for decider in self._deciders:
             held = [held for held in decider.held if not held.stalled]
-            options.append(self._fault(_FORGET, self._forget, decider))
+            yield _FORGET, partial(self._forget, decider)
             if self._may_cost(max([float(AFFINITY_SECONDS), *(self._patience(h.work.key) for h in held)])):
-                options.append(self._fault(_DECIDER_DIES, self._kill_decider, decider))
-                options += [self._fault(_DECIDER_LATE, self._stall_decider, decider, h) for h in held]
+                yield _DECIDER_DIES, partial(self._kill_decider, decider)
+                yield from ((_DECIDER_LATE, partial(self._stall_decider, decider, h)) for h in held)
         for worker in self._workers:
             if worker.job is None or worker.stalled:
                 continue
-            options.append(self._fault(_WORKER_STOPS, self._stop_worker, worker))
+            yield _WORKER_STOPS, partial(self._stop_worker, worker)
             if self._may_cost(patience_with(self._scheduled(worker.job))):
-                options.append(self._fault(_WORKER_DIES, self._kill_worker, worker))
-                options.append(self._fault(_WORKER_LATE, self._stall_worker, worker))
-        return [option for option in options if option.weight]
+                yield _WORKER_DIES, partial(self._kill_worker, worker)
+                yield _WORKER_LATE, partial(self._stall_worker, worker)
 
-    def _fault(self, kind: str, act: Callable[..., object], *arguments: Any) -> _Option:
-        def happen() -> None:
-            self._faults_left -= 1
-            act(*arguments)
-
-        return _Option(_FAULT_WEIGHT if kind in self._kinds else 0, happen)
+    def _go_wrong(self, act: Callable[[], object]) -> None:
+        self._faults_left -= 1
+        act()
 
     def _may_cost(self, seconds: float) -> bool:
         """Whether so much time may pass without anything going on that goes by the clock."""
