@@ -32,7 +32,7 @@ from simpleflow.service.durable import Durable
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "service.json"
-PACKAGES = ("simpleflow", "starlette", "uvicorn", "httptools", "orjson", "moto")
+PACKAGES = ("simpleflow", "httptools", "orjson", "moto")
 REPEATS = 5
 CALLS = 14_000  # of one measurement of throughput
 EVENTS = 1000

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from .clock import Clock
+from .connections import Exchange
 from .core import DEFAULT_REGION
 from .faults import Fault
 from .signatures import read_credential, verify
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _ACCESS_DENIED = "com.amazon.coral.service#AccessDeniedException"
-
-#: Headers as they came, by lower-case name.
-Headers = Mapping[bytes, bytes]
 
 
 class Guard:
@@ -30,18 +27,18 @@ class Guard:
         self._hosts = frozenset(name.lower() for name in (*_LOOPBACK, *allow_hosts))
         self._clock = clock
 
-    def admit(self, scope: Mapping[str, Any], headers: Headers, body: bytes) -> str:
+    def admit(self, asked: Exchange) -> str:
         """The region of a request; raises a Fault for one that is not let in."""
+        headers = asked.headers
         if self._keys is not None:
             now_s = self._clock.now_ms() / 1000
             text = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
-            path, query = scope["path"], scope["query_string"]
-            return verify(self._keys, scope["method"], path, query, text, body, now_s).region
+            return verify(self._keys, asked.method, asked.path, asked.query, text, asked.body, now_s).region
         self._check_origin(headers)
         return _region(headers.get(b"authorization", b"").partition(b",")[0])
 
-    def _check_origin(self, headers: Headers) -> None:
-        host = _without_port(headers.get(b"host", b"").decode("latin-1")).lower()
+    def _check_origin(self, headers: Mapping[bytes, bytes]) -> None:
+        host = _without_port(headers.get(b"host", b""))
         if host not in self._hosts:
             raise Fault(
                 _ACCESS_DENIED, f"The host {host!r} is not allowed: start the service with --allow-host {host}", 403
@@ -57,6 +54,9 @@ def _region(credential: bytes) -> str:
     return DEFAULT_REGION if scope is None else scope.region
 
 
-def _without_port(host: str) -> str:
+@functools.lru_cache(maxsize=256)
+def _without_port(value: bytes) -> str:
+    """The name in a Host header, in lower case."""
+    host = value.decode("latin-1").lower()
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdecimal() else host

@@ -1,24 +1,22 @@
 """The HTTP front: AWS JSON 1.0 over one door, `Durable.call`.
 
-It reads a request, lets it in or not, checks it against the model, calls, waits for the commit, and answers. A poll
-that finds nothing waits in the waiting room. Everything about SWF itself is behind the door.
+It takes a request, lets it in or not, checks it against the model, calls, and answers behind the commit. A poll that
+finds nothing waits in the waiting room. Everything about SWF itself is behind the door, everything about HTTP itself in
+`connections`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import orjson
-from starlette.applications import Starlette
-from starlette.routing import Route
 
 from . import faults, model
 from .clock import Clock
+from .connections import MAX_REQUEST, Exchange
 from .database import StoreError
 from .durable import Durable
 from .events import to_json
@@ -31,81 +29,31 @@ from .pulse import Pulse
 from .tasklists import ListName
 from .waiting import Waiter, WaitingRoom
 
-MAX_REQUEST = 1024 * 1024
-#: The ASGI extension whose `tell` says whether the client of a request is still there.
-CONNECTED = "simpleflow.connected"
-
 _MAX_HINTS = 1000
 _POLLS = {"PollForDecisionTask": "decision", "PollForActivityTask": "activity"}
-_JSON_10 = b"application/x-amz-json-1.0"
-_JSON = b"application/json"
+_JSON_10 = "application/x-amz-json-1.0"
+_JSON = "application/json"
 
 _log = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """An operation that was asked for, and the way back."""
+
+    exchange: Exchange
     operation: str
     request: Request
     region: str
 
 
-class ClientGone(Exception):
-    """Nobody is there any more to read the answer."""
-
-
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request as it came in, and the way back."""
+class Outcome:
+    """What is to be answered once it is durable; `task` is the token of a task that was handed out."""
 
-    scope: Scope
-    receive: Receive
-    send: Send
-    #: As they came, by lower-case name.
-    headers: Mapping[bytes, bytes]
-
-    @classmethod
-    def of(cls, scope: Scope, receive: Receive, send: Send) -> Exchange:
-        return cls(scope, receive, send, dict(scope["headers"]))
-
-    @property
-    def connected(self) -> bool:
-        """False once the client is known to have left."""
-        extension = self.scope.get("extensions", {}).get(CONNECTED)
-        return extension is None or bool(extension["tell"]())
-
-    async def read(self) -> bytes:
-        """The body. Raises ClientGone, or a Fault when it is too large."""
-        if _content_length(self.headers) > MAX_REQUEST:
-            raise _too_large()
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > MAX_REQUEST:
-                raise _too_large()
-            if not message.get("more_body", False):
-                return b"".join(chunks)
-
-    async def answer(self, status: int, body: bytes) -> None:
-        amazon = _JSON_10 in self.headers.get(b"content-type", b"")
-        headers = [
-            (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
-            (b"content-type", _JSON_10 if amazon else _JSON),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        if status == 413:
-            headers.append((b"connection", b"close"))  # what is left of the body will not be read
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+    status: int
+    body: bytes
+    task: str | None = None
 
 
 class Front:
@@ -132,74 +80,93 @@ class Front:
         self._started = clock.monotonic()
         self._hinted: set[tuple[str, str]] = set()
 
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[Route("/", _Endpoint(self.swf), methods=["POST"]), Route("/health", _Endpoint(self.health))]
-        )
-
-    async def swf(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange.of(scope, receive, send)
-        try:
-            status, body = await self._serve(exchange)
-        except ClientGone:
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request, now or later."""
+        if exchange.refusal:
+            fault = _too_large() if exchange.refusal == 413 else None
+            _answer(exchange, exchange.refusal, b"" if fault is None else orjson.dumps(fault.to_wire()))
             return
+        serve, methods = self._place(exchange.path)
+        if exchange.method not in methods:
+            _answer(exchange, 405 if methods else 404, b"")
+            return
+        try:
+            serve(exchange)
         except Fault as fault:
-            status, body = fault.status, orjson.dumps(fault.to_wire())
-        await exchange.answer(status, body)
+            _answer(exchange, fault.status, orjson.dumps(fault.to_wire()))
 
-    async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange.of(scope, receive, send)
+    def _place(self, path: str) -> tuple[Callable[[Exchange], None], tuple[str, ...]]:
+        if path == "/":
+            return self._swf, ("POST",)
+        return self._health, ("GET", "HEAD") if path == "/health" else ()
+
+    def _health(self, exchange: Exchange) -> None:
         told = health(self._durable, self._clock.monotonic() - self._started)
         status = 200 if self._durable.trouble is None else 503
         try:
-            self._guard.admit(scope, exchange.headers, b"")
+            self._guard.admit(exchange)
         except Fault as fault:
+            if fault.status == 403:
+                raise
             # Whoever only cannot sign (a load balancer) may know that the service is alive, and no more.
             told = {"status": told["status"]}
-            if fault.status == 403:
-                status, told = fault.status, fault.to_wire()
-        await exchange.answer(status, orjson.dumps(told))
+        _answer(exchange, status, orjson.dumps(told))
 
     # -- calls ---------------------------------------------------------------------------------------
 
-    async def _serve(self, exchange: Exchange) -> tuple[int, bytes]:
-        body = await exchange.read()
-        region = self._guard.admit(exchange.scope, exchange.headers, body)
+    def _swf(self, exchange: Exchange) -> None:
+        """Raises a Fault for what the service need not be asked."""
+        region = self._guard.admit(exchange)
         target = exchange.headers.get(b"x-amz-target")
         if target is None:
             raise faults.unknown_operation()
         operation = target.rpartition(b".")[2].decode("latin-1")
-        request = _parse(body)
+        request = _parse(exchange.body)
         model.validate(operation, request)
-        call = Call(operation, request, region)
+        call = Call(exchange, operation, request, region)
+        if operation in _POLLS and not request.get("nextPageToken"):
+            self._poll(call)
+        else:
+            self._finish(call, self._call(call))
+
+    def _call(self, call: Call) -> Outcome:
         try:
-            if operation in _POLLS and not request.get("nextPageToken"):
-                return 200, await self._poll(exchange, call)
-            return 200, await self._durably(lambda: self._call(call))
+            answer = self._durable.call(call.operation, call.request, self._clock.now_ms(), call.region)
+            return Outcome(200, _write(answer), answer.get("taskToken"))
         except Fault as fault:
             self._hint(fault, call)
-            raise
-        except ClientGone:
-            raise
-        except StoreError as error:
-            self._pulse.fail(error)
-            raise faults.internal_failure(str(error)) from error
+            return _failed(fault)
         except Exception as error:
-            _log.exception("%s failed; the service was read from its database again", operation)
-            raise faults.internal_failure("The service failed; its log says more") from error
+            return _failed(self._internal(error, call))
 
-    def _call(self, call: Call) -> Answer:
-        return self._durable.call(call.operation, call.request, self._clock.now_ms(), call.region)
+    def _internal(self, error: Exception, call: Call) -> Fault:
+        if isinstance(error, StoreError):
+            self._pulse.fail(error)
+            return faults.internal_failure(str(error))
+        _log.error("%s failed; the service was read from its database again", call.operation, exc_info=error)
+        return faults.internal_failure("The service failed; its log says more")
 
-    async def _durably(self, act: Callable[[], Answer]) -> bytes:
-        """Act, and wait until all that the answer has seen is durable; that holds for a Fault too."""
+    def _finish(self, call: Call, outcome: Outcome) -> None:
+        """Answer as soon as all that the outcome has seen is durable; that holds for a Fault too."""
+        self._pulse.behind_commit(partial(self._deliver, call, outcome))
+
+    def _deliver(self, call: Call, outcome: Outcome, lost: StoreError | None) -> None:
+        if lost is not None:
+            outcome = _failed(faults.internal_failure(str(lost)))
+        if call.exchange.connected:
+            _answer(call.exchange, outcome.status, outcome.body)
+        elif outcome.task is not None and call.operation == "PollForDecisionTask":
+            self._give_back(call, outcome.task)
+
+    def _give_back(self, call: Call, token: str) -> None:
+        """A decision task whose decider has left can be decided by another at once; an activity may have begun."""
         try:
-            body = _write(act())
+            self._durable.abandon_decision_task(token, self._clock.now_ms(), call.region)
         except Fault:
-            await self._pulse.committed()
-            raise
-        await self._pulse.committed()
-        return body
+            return  # it has ended meanwhile
+        except Exception as error:
+            self._internal(error, call)
+        self._pulse.ask()
 
     def _hint(self, fault: Fault, call: Call) -> None:
         """Log once what a client with the wrong region cannot guess from the fault."""
@@ -214,77 +181,26 @@ class Front:
 
     # -- polls ---------------------------------------------------------------------------------------
 
-    async def _poll(self, exchange: Exchange, call: Call) -> bytes:
+    def _poll(self, call: Call) -> None:
         name = ListName(_POLLS[call.operation], call.region, call.request["domain"], call.request["taskList"]["name"])
         if reached(self._room.count(name), self._pollers):
             raise faults.too_many_pollers()
-        waiter = self._room.enter(name)
-        answer: Answer = {}
-        try:
-            answer = await self._task(exchange, call, waiter)
-        except Fault:
-            await self._pulse.committed()
-            raise
-        finally:
-            self._room.leave(waiter, served="taskToken" in answer)
-        body = await self._durably(lambda: answer)
+        self._look(call, self._room.enter(name, partial(self._look, call)))
+
+    def _look(self, call: Call, waiter: Waiter) -> None:
+        """Answer a poll if there is a task for it or its time is over; else it waits, or has left."""
+        exchange = call.exchange
         if not exchange.connected:
-            self._give_back(call, answer)
-            raise ClientGone
-        return body
-
-    async def _task(self, exchange: Exchange, call: Call, waiter: Waiter) -> Answer:
-        """The answer to a poll: a task, or none when the hold time is over. Raises ClientGone."""
-        answer = self._look(exchange, call, waiter)
-        if _served(answer) or waiter.over:
-            return answer
-        loop = asyncio.get_running_loop()
-        alarm = loop.call_later(self._hold_s, waiter.end)
-        # With the body read, the next thing to be received is that the client has left.
-        watch = loop.create_task(_receive(exchange))
-        watch.add_done_callback(waiter.leave)
-        try:
-            while not _served(answer) and not waiter.over:
-                await waiter.woken()
-                answer = self._look(exchange, call, waiter)
-            return answer
-        finally:
-            alarm.cancel()
-            watch.remove_done_callback(waiter.leave)
-            watch.cancel()
-
-    def _look(self, exchange: Exchange, call: Call, waiter: Waiter) -> Answer:
-        if waiter.gone or not exchange.connected:
-            raise ClientGone
-        waiter.look()
-        return self._call(call)
-
-    def _give_back(self, call: Call, answer: Answer) -> None:
-        """A decision task whose decider has left can be decided by another at once; an activity may have begun."""
-        if _served(answer) and call.operation == "PollForDecisionTask":
-            try:
-                self._durable.abandon_decision_task(answer["taskToken"], self._clock.now_ms(), call.region)
-            except Fault:
-                return  # it has ended meanwhile
-            self._pulse.ask()
-
-
-async def _receive(exchange: Exchange) -> None:
-    await exchange.receive()
-
-
-def _served(answer: Answer) -> bool:
-    return "taskToken" in answer
-
-
-class _Endpoint:
-    """Starlette takes a function for one of its own kind of endpoints, and an object for an ASGI application."""
-
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+            self._room.leave(waiter, served=False)
+            return
+        waiter.doze()
+        outcome = self._call(call)
+        if outcome.status == 200 and outcome.task is None and not waiter.over:
+            exchange.on_leave = waiter.wake
+            waiter.wait(self._hold_s)
+            return
+        self._room.leave(waiter, served=outcome.task is not None)
+        self._finish(call, outcome)
 
 
 # -- bodies --------------------------------------------------------------------------------------
@@ -308,9 +224,13 @@ def _write(answer: Answer) -> bytes:
     return orjson.dumps({**answer, "events": [orjson.Fragment(event.wire()) for event in events]})
 
 
-def _content_length(headers: Mapping[bytes, bytes]) -> int:
-    text = headers.get(b"content-length", b"")
-    return int(text) if text.isdigit() and len(text) < 20 else 0
+def _answer(exchange: Exchange, status: int, body: bytes) -> None:
+    amazon = _JSON_10.encode() in exchange.headers.get(b"content-type", b"")
+    exchange.answer(status, _JSON_10 if amazon else _JSON, body)
+
+
+def _failed(fault: Fault) -> Outcome:
+    return Outcome(fault.status, orjson.dumps(fault.to_wire()))
 
 
 def _too_large() -> Fault:

@@ -17,6 +17,9 @@ from .durable import Durable
 
 _LONGEST_NAP = 1.0
 
+#: Is given None, or the error by which something that was called may be lost.
+Tell = Callable[[StoreError | None], None]
+
 _log = logging.getLogger(__name__)
 
 
@@ -27,19 +30,18 @@ class Pulse:
         self._clock = clock
         self._on_fatal = on_fatal
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[Tell] = []
         self._asked = False
         self._nap: asyncio.TimerHandle | None = None
         self._rise()
 
-    async def committed(self) -> None:
-        """Return when all that has been called is durable; raises StoreError if some of it may be lost."""
+    def behind_commit(self, tell: Tell) -> None:
+        """Call `tell` once all that has been called is durable, or when some of it may be lost."""
         if not self._durable.pending:
+            tell(None)
             return
-        future = self._loop.create_future()
-        self._waiting.append(future)
+        self._waiting.append(tell)
         self.ask()
-        await future
 
     def ask(self) -> None:
         """Let there be a commit at the end of this turn, though nobody waits for it."""
@@ -62,30 +64,28 @@ class Pulse:
     def _flush(self) -> None:
         self._asked = False
         waiting, self._waiting = self._waiting, []
-        failure: Exception | None = None
+        failure: StoreError | None = None
         try:
             self._durable.flush(self._clock.now_ms())
         except StoreError as error:
             self.fail(error)
             failure = error
-        for future in waiting:
-            if future.done():
-                continue
-            if failure is None:
-                future.set_result(None)
-            else:
-                future.set_exception(failure)
+        for tell in waiting:
+            tell(failure)
         self._rest()
 
     def _rest(self) -> None:
         """Sleep until something falls due, but not for long: the clock may be catching up."""
         due_ms = self._durable.next_due()
+        if due_ms is None:
+            return
+        seconds = (due_ms - self._clock.now_ms()) / 1000
+        rise = self._loop.time() + min(max(seconds, 0.0), _LONGEST_NAP)
         if self._nap is not None:
+            if self._nap.when() <= rise:
+                return
             self._nap.cancel()
-            self._nap = None
-        if due_ms is not None:
-            seconds = (due_ms - self._clock.now_ms()) / 1000
-            self._nap = self._loop.call_later(min(max(seconds, 0.0), _LONGEST_NAP), self._rise)
+        self._nap = self._loop.call_at(rise, self._rise)
 
     def _rise(self) -> None:
         self._nap = None

@@ -7,43 +7,51 @@ task itself and waits on if another one was faster; it keeps its place meanwhile
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from .tasklists import ListName
 
 
 class Waiter:
-    """One poll that waits. `gone` is set when its client has left, `over` when it should answer with what there is."""
+    """One poll that waits. `over` is set when it should answer with what there is."""
 
-    def __init__(self, name: ListName) -> None:
+    def __init__(self, name: ListName, look: Callable[[Waiter], None]) -> None:
+        """`look` is called in the next turn of the loop after it was woken."""
         self.name = name
-        self.gone = False
         self.over = False
-        self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    @property
-    def awake(self) -> bool:
-        """Whether it was woken since the last `look`."""
-        return self._woken.done()
-
-    def look(self) -> None:
-        """To be called just before looking for a task: what woke it is used up."""
-        if self.awake:
-            self._woken = asyncio.get_running_loop().create_future()
-
-    async def woken(self) -> None:
-        await self._woken
+        #: Whether it was woken since the last `doze`.
+        self.awake = False
+        self._present = True
+        self._look = look
+        self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         if not self.awake:
-            self._woken.set_result(None)
+            self.awake = True
+            self._loop.call_soon(self._open_eyes)
 
-    def leave(self, *_: object) -> None:
-        self.gone = True
-        self.wake()
+    def doze(self) -> None:
+        """To be called just before looking for a task: what woke it is used up."""
+        self.awake = False
+
+    def wait(self, seconds: float) -> None:
+        """Let it be over after so many seconds, unless that was said before."""
+        if self._alarm is None:
+            self._alarm = self._loop.call_later(seconds, self.end)
 
     def end(self) -> None:
         self.over = True
         self.wake()
+
+    def leave(self) -> None:
+        self._present = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _open_eyes(self) -> None:
+        if self._present:
+            self._look(self)
 
 
 class WaitingRoom:
@@ -52,8 +60,8 @@ class WaitingRoom:
         self._lists: dict[ListName, dict[Waiter, None]] = {}
         self._closed = False
 
-    def enter(self, name: ListName) -> Waiter:
-        waiter = Waiter(name)
+    def enter(self, name: ListName, look: Callable[[Waiter], None]) -> Waiter:
+        waiter = Waiter(name, look)
         waiter.over = self._closed
         self._lists.setdefault(name, {})[waiter] = None
         return waiter
@@ -67,6 +75,7 @@ class WaitingRoom:
         del waiters[waiter]
         if not waiters:
             del self._lists[waiter.name]
+        waiter.leave()
         if not served and waiter.awake:
             self.wake(waiter.name)
 

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from simpleflow.service import model
 from simpleflow.service.clock import VirtualClock
+from simpleflow.service.connections import Connections, Exchange
 from simpleflow.service.core import DEFAULT_REGION
 from simpleflow.service.database import Database, connect_readonly
 from simpleflow.service.durable import Durable
@@ -139,14 +140,16 @@ class Served:
         self.durable = Durable(self._database, limits, on_task_available=listener, synchronous="OFF")
         self._pulse = Pulse(self.durable, self.clock, lambda error: None)
         guard = Guard(None, (), self.clock)
-        self.app = Front(self.durable, self._pulse, room, guard, self.clock, hold_s=0, limits=limits).app()
+        self.front = Front(self.durable, self._pulse, room, guard, self.clock, hold_s=0, limits=limits)
 
     async def advance(self, seconds: float) -> None:
         until = self.clock.now_ms() + round(seconds * 1000)
         while (due := self.durable.next_due()) is not None and due <= until:
             self.durable.expire(self.clock.jump(due))
         self.clock.jump(until)
-        await self._pulse.committed()
+        committed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._pulse.behind_commit(committed.set_result)
+        assert await committed is None
 
     async def close(self) -> None:
         self._pulse.stop()
@@ -170,16 +173,16 @@ class Port:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._server = Server(WaitingRoom(), lambda url: self._up.set(), self._url)
+        self._server = Server(WaitingRoom(), VirtualClock())
+        await self._server.serve(self._listener, Connections(self._handle, 100), self._up.set)
 
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            await self._served[scope["path"].strip("/")].app({**scope, "path": "/"}, receive, send)
-
-        self._server.config.app = app
-        await self._server.serve([self._listener])
+    def _handle(self, exchange: Exchange) -> None:
+        served = self._served[exchange.path.strip("/")]
+        exchange.path = "/"
+        served.front.handle(exchange)
 
     def close(self) -> None:
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._server.stop)
         self._thread.join(10)
 
     def serve(self, path: Path, limits: Limits) -> PortClient:

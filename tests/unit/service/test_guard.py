@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
 from simpleflow.service.clock import VirtualClock
+from simpleflow.service.connections import Exchange
 from simpleflow.service.faults import Fault
 from simpleflow.service.guard import Guard
 
-SCOPE = {"method": "POST", "path": "/", "query_string": b""}
 CREDENTIAL = "AWS4-HMAC-SHA256 Credential=any/20200101/{}/swf/aws4_request, SignedHeaders=host, Signature=0"
 
 
 def admit(guard: Guard, **headers: str) -> str:
-    return guard.admit(SCOPE, {name.encode(): value.encode() for name, value in headers.items()}, b"")
+    found = {name.encode(): value.encode() for name, value in headers.items()}
+    return guard.admit(Exchange("POST", "/", b"", found, b"", Mock()))
 
 
 def unsigned(*allow_hosts: str) -> Guard:

@@ -44,6 +44,11 @@ class Rig:
         self.fatal: list[StoreRefused] = []
         self.pulse = Pulse(service, self.clock, self.fatal.append)  # type: ignore[arg-type]
 
+    async def committed(self) -> StoreError | None:
+        told: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+        self.pulse.behind_commit(told.set_result)
+        return await told
+
     def nap(self) -> float | None:
         """How long it sleeps, in seconds."""
         handle = self.pulse._nap
@@ -99,9 +104,9 @@ def test_it_wakes_and_commits_what_expired() -> None:
 def test_many_waiters_one_commit() -> None:
     async def act(rig: Rig) -> None:
         rig.service.pending = True
-        await asyncio.gather(*(rig.pulse.committed() for _ in range(5)))
+        await asyncio.gather(*(rig.committed() for _ in range(5)))
         assert rig.service.flushes == 1
-        await rig.pulse.committed()
+        await rig.committed()
         assert rig.service.flushes == 1
 
     in_loop(act)
@@ -110,19 +115,21 @@ def test_many_waiters_one_commit() -> None:
 def test_a_failed_commit_is_told_to_each_waiter() -> None:
     async def act(rig: Rig) -> None:
         rig.service.pending, rig.service.failure = True, StoreFailed("full")
-        told = await asyncio.gather(*(rig.pulse.committed() for _ in range(3)), return_exceptions=True)
+        told = await asyncio.gather(*(rig.committed() for _ in range(3)))
         assert told == [rig.service.failure] * 3
         assert rig.fatal == []
 
     in_loop(act)
 
 
-def test_a_waiter_that_was_canceled_hurts_nobody() -> None:
+def test_a_nap_is_cut_short_by_what_falls_due_earlier_only() -> None:
     async def act(rig: Rig) -> None:
-        rig.service.pending = True
-        canceled, other = (asyncio.ensure_future(rig.pulse.committed()) for _ in range(2))
-        rig.pulse._loop.call_soon(canceled.cancel)
-        await other
+        for ahead_ms, sleeps in ((500, 0.5), (300, 0.3), (700, 0.3)):
+            rig.service.due_ms = rig.clock.now_ms() + ahead_ms
+            rig.pulse.ask()
+            await asyncio.sleep(0)
+            nap = rig.nap()
+            assert nap is not None and sleeps - 0.1 <= nap <= sleeps
 
     in_loop(act)
 

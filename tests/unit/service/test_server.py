@@ -1,20 +1,24 @@
-"""The server around uvicorn: where it listens, whom it cuts off."""
+"""The server: where it listens, when it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import resource
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from simpleflow.service import server
+from simpleflow.service.clock import VirtualClock
+from simpleflow.service.connections import Connections, Exchange
 from simpleflow.service.database import StoreRefused
-from simpleflow.service.server import CannotServe, Options, Protocol, Server, run
+from simpleflow.service.server import CannotServe, Options, Server, run
 from simpleflow.service.signatures import KeyFileError
 from simpleflow.service.waiting import WaitingRoom
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def refusal(options: Options, error: type[Exception] = CannotServe) -> str:
@@ -72,124 +76,81 @@ def test_no_more_connections_than_files(
     assert sets == ([] if set_to is None else [set_to])
 
 
-# -- one connection ------------------------------------------------------------------------------
+# -- serving -------------------------------------------------------------------------------------
 
 
-class Wire(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(self, pair: socket.socket) -> None:
-        super().__init__({"socket": pair})
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        self.written += bytes(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
-
-
-class Connection:
-    """A connection to an application that never answers, driven by hand."""
-
-    def __init__(self) -> None:
-        self.connected: list[Any] = []
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            self.connected.append(scope["extensions"]["simpleflow.connected"]["tell"])
-            await asyncio.Event().wait()
-
-        made = Server(WaitingRoom(), lambda url: None, "")
-        made.config.app = app
-        made.config.load()
-        self.protocol = Protocol(made.config, made.server_state, {})
-        self.socket = socket.socket()
-        self.wire = Wire(self.socket)
-        self.protocol.connection_made(self.wire)
-        self.made = self.protocol.loop.time()
-
-    def patience(self, seconds: float) -> bool:
-        """Whether the connection lives that long after it was made."""
-        self.protocol.lose_patience(self.made + seconds)
-        return not self.wire.closed
-
-
-def by_hand(act: Any) -> None:
+def in_loop(act: Callable[[Server], Awaitable[None]]) -> None:
     async def run_it() -> None:
-        connection = Connection()
-        try:
-            await act(connection)
-        finally:
-            connection.socket.close()
+        await act(Server(WaitingRoom(), VirtualClock()))
 
     asyncio.run(run_it())
 
 
-HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
+class Served:
+    """A server on a socket, whose requests nobody answers but the test."""
+
+    def __init__(self, made: Server) -> None:
+        self.exchanges: list[Exchange] = []
+        self.arrived = asyncio.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        ready = asyncio.Event()
+        self.task = asyncio.ensure_future(made.serve(self._listener, Connections(self.take, 100), ready.set))
+        self.ready = ready.wait
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    def take(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+        self.arrived.set()
 
 
-@pytest.mark.parametrize("sent", [b"", HEAD[:30], HEAD, HEAD + b"{"])
-def test_a_client_that_does_not_finish_its_request_is_cut_off(sent: bytes) -> None:
-    async def act(connection: Connection) -> None:
-        connection.protocol.data_received(sent)
-        assert connection.patience(29)
-        assert not connection.patience(31)
-
-    by_hand(act)
+async def closed(*writers: asyncio.StreamWriter) -> None:
+    for writer in writers:
+        writer.close()
+        await writer.wait_closed()
 
 
-def test_a_client_that_has_sent_its_request_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def act(connection: Connection) -> None:
-        connection.protocol.data_received(HEAD + b"{}")
-        assert connection.patience(100_000)
+def test_a_stop_waits_for_the_answers_and_closes_what_is_idle() -> None:
+    async def act(made: Server) -> None:
+        served = Served(made)
+        await served.ready()
+        (idle, unused), (busy, writer) = [await served.connect() for _ in range(2)]
+        writer.write(REQUEST)
+        await served.arrived.wait()
+        made.stop()
+        assert await idle.read() == b""
+        assert not served.task.done()
+        served.exchanges[0].answer(200, "text/plain", b"well")
+        assert (await busy.read()).endswith(b"well")
+        await served.task
+        await closed(unused, writer)
 
-    by_hand(act)
-
-
-def test_a_request_can_see_that_its_client_has_left() -> None:
-    async def act(connection: Connection) -> None:
-        connection.protocol.data_received(HEAD + b"{}")
-        await asyncio.sleep(0)
-        (tell,) = connection.connected
-        assert tell()
-        connection.wire.close()
-        assert not tell()
-
-    by_hand(act)
+    in_loop(act)
 
 
-def test_a_head_has_an_end() -> None:
-    async def act(connection: Connection) -> None:
-        connection.protocol.data_received(b"POST / HTTP/1.1\r\nX: " + b"x" * 40_000)
-        assert not connection.wire.closed
-        connection.protocol.data_received(b"x" * 40_000)
-        assert connection.wire.closed
-        assert connection.wire.written.startswith(b"HTTP/1.1 431 ")
+def test_a_second_stop_waits_for_nobody() -> None:
+    async def act(made: Server) -> None:
+        served = Served(made)
+        await served.ready()
+        _, writer = await served.connect()
+        writer.write(REQUEST)
+        await served.arrived.wait()
+        made.stop()
+        made.stop()
+        await asyncio.wait_for(served.task, 5)
+        await closed(writer)
 
-    by_hand(act)
-
-
-def test_a_body_is_no_head() -> None:
-    async def act(connection: Connection) -> None:
-        connection.protocol.data_received(HEAD.replace(b"2", b"200000") + b"x" * 60_000)
-        connection.protocol.data_received(b"x" * 60_000)
-        assert not connection.wire.closed
-
-    by_hand(act)
+    in_loop(act)
 
 
-def test_answers_are_not_held_back() -> None:
-    async def act(connection: Connection) -> None:
-        assert connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+def test_a_server_that_gives_up_says_why() -> None:
+    async def act(made: Server) -> None:
+        served = Served(made)
+        await served.ready()
+        made.give_up(StoreRefused("damaged"))
+        with pytest.raises(StoreRefused, match="damaged"):
+            await served.task
 
-    by_hand(act)
+    in_loop(act)

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
-
-import pytest
 
 from simpleflow.service.tasklists import ListName
 from simpleflow.service.waiting import Waiter, WaitingRoom
@@ -22,13 +20,16 @@ def in_loop(test: Callable[[WaitingRoom], None]) -> Callable[[], None]:
     return lambda: asyncio.run(run())
 
 
+def nothing(waiter: Waiter) -> None: ...
+
+
 def awake(*waiters: Waiter) -> list[bool]:
     return [waiter.awake for waiter in waiters]
 
 
 @in_loop
 def test_one_task_wakes_one_poll_the_oldest_first(room: Any) -> None:
-    one, two, other = room.enter(LIST), room.enter(LIST), room.enter(OTHER)
+    one, two, other = room.enter(LIST, nothing), room.enter(LIST, nothing), room.enter(OTHER, nothing)
     room.wake(LIST)
     assert awake(one, two, other) == [True, False, False]
     room.wake(LIST)
@@ -40,16 +41,16 @@ def test_one_task_wakes_one_poll_the_oldest_first(room: Any) -> None:
 
 @in_loop
 def test_a_poll_that_was_too_late_keeps_its_place(room: Any) -> None:
-    one, two = room.enter(LIST), room.enter(LIST)
+    one, two = room.enter(LIST, nothing), room.enter(LIST, nothing)
     room.wake(LIST)
-    one.look()
+    one.doze()
     room.wake(LIST)
     assert awake(one, two) == [True, False]
 
 
 @in_loop
 def test_a_wake_that_is_not_used_goes_to_the_next(room: Any) -> None:
-    one, two = room.enter(LIST), room.enter(LIST)
+    one, two = room.enter(LIST, nothing), room.enter(LIST, nothing)
     room.wake(LIST)
     room.leave(one, served=False)
     assert awake(two) == [True]
@@ -57,7 +58,7 @@ def test_a_wake_that_is_not_used_goes_to_the_next(room: Any) -> None:
 
 @in_loop
 def test_a_wake_that_was_used_does_not(room: Any) -> None:
-    one, two = room.enter(LIST), room.enter(LIST)
+    one, two = room.enter(LIST, nothing), room.enter(LIST, nothing)
     room.wake(LIST)
     room.leave(one, served=True)
     assert awake(two) == [False]
@@ -65,14 +66,14 @@ def test_a_wake_that_was_used_does_not(room: Any) -> None:
 
 @in_loop
 def test_who_was_not_woken_passes_nothing_on(room: Any) -> None:
-    one, two = room.enter(LIST), room.enter(LIST)
+    one, two = room.enter(LIST, nothing), room.enter(LIST, nothing)
     room.leave(one, served=False)
     assert awake(two) == [False]
 
 
 @in_loop
 def test_counting(room: Any) -> None:
-    one, two = room.enter(LIST), room.enter(LIST)
+    one, two = room.enter(LIST, nothing), room.enter(LIST, nothing)
     assert (room.count(LIST), room.count(OTHER)) == (2, 0)
     room.leave(one, served=False)
     room.leave(two, served=False)
@@ -82,32 +83,61 @@ def test_counting(room: Any) -> None:
 
 @in_loop
 def test_a_closed_room_ends_those_in_it_and_those_to_come(room: Any) -> None:
-    one = room.enter(LIST)
+    one = room.enter(LIST, nothing)
     room.close()
     assert one.over and one.awake
-    assert room.enter(OTHER).over
+    assert room.enter(OTHER, nothing).over
 
 
-@in_loop
-def test_leaving_and_ending_wake(room: Any) -> None:
-    one, two = room.enter(LIST), room.enter(LIST)
-    one.leave()
-    two.end()
-    assert (one.gone, one.over, two.gone, two.over) == (True, False, False, True)
-    assert awake(one, two) == [True, True]
+def in_turns(act: Callable[[WaitingRoom, list[Waiter]], Awaitable[None]]) -> None:
+    """`act` is given a room and those who have looked."""
 
-
-def test_sleeping_until_woken() -> None:
     async def run() -> None:
-        waiter = WaitingRoom().enter(LIST)
-        sleeper = asyncio.ensure_future(waiter.woken())
-        await asyncio.sleep(0)
-        assert not sleeper.done()
-        waiter.wake()
-        waiter.wake()
-        await sleeper
-        waiter.look()
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(waiter.woken(), 0)
+        await act(WaitingRoom(), [])
 
     asyncio.run(run())
+
+
+def test_who_is_woken_looks_once_in_the_next_turn() -> None:
+    async def act(room: WaitingRoom, looked: list[Waiter]) -> None:
+        waiter = room.enter(LIST, looked.append)
+        waiter.wake()
+        waiter.wake()
+        assert looked == []
+        await asyncio.sleep(0)
+        assert looked == [waiter]
+        waiter.wake()
+        await asyncio.sleep(0)
+        assert looked == [waiter]
+        waiter.doze()
+        waiter.wake()
+        await asyncio.sleep(0)
+        assert looked == [waiter, waiter]
+
+    in_turns(act)
+
+
+def test_who_has_left_does_not_look() -> None:
+    async def act(room: WaitingRoom, looked: list[Waiter]) -> None:
+        waiter = room.enter(LIST, looked.append)
+        waiter.wait(0)
+        waiter.wake()
+        room.leave(waiter, served=True)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert looked == [] and not waiter.over
+
+    in_turns(act)
+
+
+def test_a_wait_has_one_end() -> None:
+    async def act(room: WaitingRoom, looked: list[Waiter]) -> None:
+        waiter = room.enter(LIST, looked.append)
+        waiter.wait(0)
+        waiter.wait(1000)
+        while not waiter.over:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert looked == [waiter]
+
+    in_turns(act)
