@@ -13,15 +13,17 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from .. import __version__, log
 from ..settings import SettingError
-from .exits import Exit
+from .exits import MEANINGS, Exit
 from .options import listing_options
 from .output import Output
 
 #: Command -> module, function and what the list of commands says of it.
 COMMANDS = {
+    "binaries.download": ("simpleflow.cli.binaries", "fetch", "Fetch the programs that activities need."),
     "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
     "standalone": ("simpleflow.cli.standalone", "standalone", "Run a workflow with all that it needs, durably."),
     "task.info": ("simpleflow.cli.tasks", "task_info", "Tell what a task was given and how it went."),
@@ -40,7 +42,7 @@ COMMANDS = {
 }
 
 
-_EXAMPLE = re.compile("(?<!\b)\n(?=Example: )")
+_EXAMPLE = re.compile("(?<!\b)\n( *)(?=Example: )")
 
 
 class Commands(UserDict[str, click.Command]):
@@ -67,8 +69,18 @@ class Group(click.Group):
         """The example in the help of a command keeps its line."""
         command = super().get_command(ctx, cmd_name)
         if command is not None and command.help:
-            command.help = _EXAMPLE.sub("\n\b\n", command.help)
+            command.help = _EXAMPLE.sub("\n\\1\b\n\\1", command.help)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, without importing them, and options."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=about[2]) for name, about in COMMANDS.items() if name.startswith(incomplete)]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 from typing import Any
 
 import diskcache
 from diskcache.core import MODE_BINARY, MODE_RAW
 
 from .. import constants, settings
+from ..utils.private import first_private
 
 logger = logging.getLogger(__name__)
 
@@ -96,36 +96,12 @@ def open_cache() -> Cache | None:
     given = settings.SIMPLEFLOW_CACHE_DIR
     own = os.geteuid()
     candidates = [given] if given else [constants.CACHE_DIR, f"{constants.CACHE_DIR}-{own}"]
-    problems = []
-    for directory in candidates:
-        problem = problem_of(directory, own)
-        if problem is None:
-            return Cache(directory)
-        problems.append(f"{directory} {problem}")
+    directory, problems = first_private(candidates, own)
+    if directory is not None:
+        return Cache(directory)
     logger.warning(
         "there is no cache for jumbo fields: %s. Name a directory of your own in SIMPLEFLOW_CACHE_DIR, "
         "or set SIMPLEFLOW_ENABLE_DISK_CACHE=false.",
-        "; ".join(problems),
+        problems,
     )
     return None
-
-
-def problem_of(directory: str, own: int) -> str | None:
-    """Why a directory is not, and cannot be made, one that the user ``own`` alone can write and read; None if it is."""
-    try:
-        try:
-            os.mkdir(directory, 0o700)
-        except FileExistsError:
-            pass
-        found = os.lstat(directory)
-        if not stat.S_ISDIR(found.st_mode):
-            return "is no directory"
-        if found.st_uid != own:
-            return f"belongs to the user {found.st_uid}"
-        if found.st_mode & 0o022:
-            return "could be written by others"
-        if stat.S_IMODE(found.st_mode) != 0o700:
-            os.chmod(directory, 0o700)
-        return None
-    except OSError as error:
-        return f"cannot be used: {error.strerror}"

@@ -47,6 +47,7 @@ _EXECUTION = ("{domain} {id}", "{domain} {id} {run}", "{id} --domain {domain}", 
 _WITH_TASKS = ("open", "completed", "failed", "timed_out", "long")
 
 CASES: dict[str, Sees | Does | Elsewhere] = {
+    "binaries.download": Elsewhere("tests/integration/test_binaries.py::test_programs_are_fetched_beforehand"),
     "decider.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
     "service.backup": Elsewhere(
         "tests/integration/test_cli_service.py::test_the_backup_of_a_running_database_can_be_served"

@@ -8,7 +8,8 @@ import pytest
 
 from simpleflow import constants
 from simpleflow.payloads import cache as cache_module
-from simpleflow.payloads.cache import Cache, open_cache, problem_of
+from simpleflow.payloads.cache import Cache, open_cache
+from simpleflow.utils.private import problem_of
 
 OWN = os.geteuid()
 
