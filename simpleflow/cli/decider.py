@@ -65,6 +65,8 @@ def start(
 
     WORKFLOWS are dotted paths such as examples.basic.BasicWorkflow; their domain and types are registered. Others are
     found by the name of their type if that is a dotted path.
+
+    Example: simpleflow decider.start --domain TestDomain --task-list test examples.basic.BasicWorkflow
     """
     try:
         classes = tuple(find_workflow(path) for path in workflows)

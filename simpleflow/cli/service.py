@@ -55,6 +55,8 @@ def start(
     """Serve Amazon SWF from a database on this machine, until SIGTERM or Ctrl-C; what is under way is answered then.
 
     Prints the environment variables that point any SWF client to it.
+
+    Example: simpleflow service.start --db /var/lib/simpleflow/swf.db
     """
     options = server.Options(
         db=db,
@@ -92,6 +94,8 @@ def check(db: Path, mend: bool) -> int:
     """Look whether the histories in a database are sound and everything else agrees with them.
 
     May run beside a server. Exits with 1 if anything is wrong.
+
+    Example: simpleflow service.check --db /var/lib/simpleflow/swf.db
     """
     try:
         report = repair(db) if mend else look_at(db)
@@ -118,6 +122,8 @@ def backup(db: Path, target: Path) -> None:
     """Copy the database to the new file TARGET, beside a running server if there is one.
 
     The copy holds all that the service had answered for when the command began.
+
+    Example: simpleflow service.backup --db /var/lib/simpleflow/swf.db /backup/swf.db
     """
     try:
         copy_database(db, target)

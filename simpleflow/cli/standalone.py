@@ -30,14 +30,11 @@ from ..swf.start import YEAR_SECONDS, End, Start, end_of, open_run, start, tell_
 from ..workflow import Workflow
 from .decider import DeciderOptions, decide, prepare
 from .embedded import Embedded, EmbeddedError, join
+from .exits import Exit, exit_of
 from .inputs import read_input
 from .output import LineWatcher, Refusal, watched_stdout, write_last_line
 from .worker import WorkerOptions, serve
 from .workflow import split_tags
-
-#: Exit codes by the status of the close.
-EXIT_CODES = {"Completed": 0, "Failed": 1, "TimedOut": 4, "Canceled": 5, "Terminated": 6}
-INTERRUPTED = 130
 
 _LOOK_SECONDS = 0.1
 _LOOK_AT_AMAZON_SECONDS = 2.0
@@ -145,7 +142,7 @@ def standalone(
         crew.stop()
     if ended is None:
         click.echo(f"stopped; to go on: simpleflow standalone {workflow} --resume {key.workflow_id}", err=True)
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     return _tell(ended, stdout)
 
 
@@ -304,7 +301,7 @@ def _tell(ended: End, stdout: LineWatcher) -> int:
         for member in ("reason", "details", "timeoutType"):
             if attributes.get(member):
                 click.echo(_readable(str(fields().fetch(attributes[member]))), err=True)
-    return EXIT_CODES[ended.status]
+    return exit_of(ended.status)
 
 
 def _readable(text: str) -> str:

@@ -24,11 +24,9 @@ from ..swf.activity_work import ActivityWork, activity_work
 from ..swf.client import Client
 from ..swf.errors import NotConfigured, SwfError
 from ..swf.worker import Worker
-from .output import Refusal
+from .exits import Exit, Refusal
 
 logger = logging.getLogger(__name__)
-
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +115,8 @@ def start(
     """Execute the activities of a task list, until SIGTERM or Ctrl-C; what runs then is finished.
 
     A second SIGTERM or Ctrl-C ends that too.
+
+    Example: simpleflow worker.start --domain TestDomain --task-list quickstart
     """
     if task_list is None and poll_data is None:
         raise Refusal("--task-list is missing: name the task list to serve.")
@@ -155,7 +155,7 @@ def serve(options: WorkerOptions) -> int:
 
 
 def _execute_one(options: WorkerOptions, work: ActivityWork | None) -> int:
-    stop = stop_on_signals(on_second=lambda: os._exit(_INTERRUPTED))
+    stop = stop_on_signals(on_second=lambda: os._exit(Exit.INTERRUPTED))
     with _pool(options, stop) as pool:
         worker = _worker(options, pool)
         if work is None:

@@ -6,6 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from simpleflow.cli.exits import MEANINGS
 from simpleflow.cli.main import COMMANDS, cli
 
 
@@ -19,6 +20,34 @@ def test_each_command_is_there_and_says_what_the_list_says(name: str) -> None:
     assert cli.commands[name] is command
     listed = CliRunner().invoke(cli, ["--help"]).output
     assert [name, *help.split()] in [line.split() for line in listed.splitlines()]
+
+
+def test_help_tells_the_exit_codes() -> None:
+    listed = [line.split(maxsplit=1) for line in CliRunner().invoke(cli, ["--help"]).output.splitlines()]
+    assert all([str(int(code)), meaning] in listed for code, meaning in MEANINGS.items())
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_of_each_command_has_one_example_on_one_line(name: str) -> None:
+    lines = [line.strip() for line in CliRunner().invoke(cli, [name, "--help"]).output.splitlines()]
+    (example,) = [line for line in lines if line.startswith("Example")]
+    assert example.startswith("Example: simpleflow ") and f" {name} " in f"{example} "
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_and_options(shell: str) -> None:
+    def completed(words: str, number: int) -> list[str]:
+        variables = {"_SIMPLEFLOW_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+        if shell == "fish":
+            variables["COMP_CWORD"] = words.split(" ")[number]
+        return CliRunner(env=variables).invoke(cli, [], prog_name="simpleflow").output.replace(",", "\n").split()
+
+    assert {"workflow.list", "workflow.info"} <= set(completed("simpleflow workflow.", 1))
+    assert "standalone" not in completed("simpleflow workflow.", 1)
+    assert "--columns" in completed("simpleflow --col", 1)
+    assert "--started-since" in completed("simpleflow workflow.list --started", 2)
+    source = CliRunner(env={"_SIMPLEFLOW_COMPLETE": f"{shell}_source"}).invoke(cli, [], prog_name="simpleflow").output
+    assert "_SIMPLEFLOW_COMPLETE" in source
 
 
 def test_help_imports_no_command() -> None:
