@@ -6,6 +6,7 @@ parks ``run`` until the result is there: nothing is raised through the author's 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
@@ -108,6 +109,8 @@ class Future(Generic[T]):
     _parked = False
     canceller: Canceller | None = None
     failure: Failure | None = None
+    #: Makes a decoded value what the annotations of the task say.
+    reader: Callable[[Any], Any] | None = None
 
     def __init__(self, port: Port | None = None) -> None:
         self._port = port
@@ -248,7 +251,8 @@ class Future(Generic[T]):
 
     def _get_value(self) -> Any:
         if self._value is _UNSET:
-            self._value = self._port.decode(self._text) if self._port is not None else None
+            value = self._port.decode(self._text) if self._port is not None else None
+            self._value = value if self.reader is None else self.reader(value)
         return self._value
 
     # -- Python's own protocols
@@ -331,10 +335,14 @@ class FutureItem(Mirror):
     def _pick(self, value: Any) -> Any:
         if self.cancelled or (value is None and self._exception is not None):
             return None
+        key = self._key
+        if dataclasses.is_dataclass(value) and hasattr(value, str(key)):
+            return getattr(value, str(key))
         try:
-            return value[self._key]
+            # keys that are no texts are recorded as such
+            return value[str(key) if isinstance(value, dict) and key not in value else key]
         except (LookupError, TypeError) as error:
-            raise type(error)(f"the result has no part {self._key!r}: {value!r:.100}") from None
+            raise type(error)(f"the result has no part {key!r}: {value!r:.100}") from None
 
 
 class _Awaitable:

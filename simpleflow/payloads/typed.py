@@ -111,6 +111,8 @@ def _find(annotation: Any, strict: bool) -> Converter:
         return _array(origin, arguments, strict)
     if origin in _MAPPINGS:
         return _mapping(arguments or (Any, Any), strict)
+    if hasattr(origin, "__required_keys__"):
+        return _typed_dict(origin, strict)
     if issubclass(origin, tuple):
         return _named_tuple(origin, strict) if hasattr(origin, "_fields") else _tuple(annotation, arguments, strict)
     if issubclass(origin, Enum):
@@ -388,6 +390,20 @@ def _dataclass(kind: Any, strict: bool) -> Converter:
             if not fields[name].init:
                 object.__setattr__(instance, name, part)
         return instance
+
+    return read
+
+
+def _typed_dict(kind: Any, strict: bool) -> Converter:
+    """Keys that the type does not know are left, as Python itself does; a union looks closer."""
+
+    def read(value: Any, path: Path) -> Any:
+        if type(value) is not dict:
+            raise _misfit(path, f"a dict of the keys of {type_name(kind)}", value)
+        hints = _hints(kind, path)
+        if strict and not kind.__required_keys__ <= value.keys() <= hints.keys():
+            raise _misfit(path, f"a dict of the keys of {type_name(kind)}", value)
+        return {key: _converter(hints.get(key, Any), strict)(part, (path, key)) for key, part in value.items()}
 
     return read
 

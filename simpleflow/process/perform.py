@@ -11,7 +11,7 @@ from typing import Any
 from ..activity import Activity, current_context
 from ..exceptions import ExecutionError, PayloadError
 from ..futures import Future
-from ..payloads import codec, limits
+from ..payloads import codec, limits, signatures
 from ..payloads.objects import fields
 from ..tracebacks import failure_data
 from .find import NotFound, find_activity, load
@@ -161,6 +161,7 @@ def _arguments(value: Any) -> tuple[list[Any], dict[str, Any]]:
 
 def _called(activity: Activity, context: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
     target = activity.callable
+    args, kwargs = signatures.arguments(target, args, kwargs)
     if getattr(target, "add_context_in_kwargs", False):
         kwargs = {**kwargs, "context": context}
     if not isinstance(target, type):

@@ -37,7 +37,7 @@ from ..exceptions import (
 from ..futures import Failure, Future
 from ..history import History
 from ..marker import Marker
-from ..payloads import codec, jumbo
+from ..payloads import codec, jumbo, signatures
 from ..payloads.fields import INLINE, Fields
 from ..signal import NextSignal, WaitForSignal
 from . import calls, failures, task_calls, views
@@ -260,7 +260,8 @@ class Run:
     def _main(self) -> None:
         try:
             call = self._input()
-            result = self.workflow.run(*call["args"], **call["kwargs"])
+            args, kwargs = signatures.arguments(self.workflow_class.run, call["args"], call["kwargs"], skip=1)
+            result = self.workflow.run(*args, **kwargs)
             if inspect.iscoroutine(result):
                 result = driven(result)
             text = self.fields.name("result", self._text_of(result, "result"))

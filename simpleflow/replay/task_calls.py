@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .. import settings
 from ..exceptions import TaskException, WorkflowException
 from ..futures import Future
-from ..payloads import codec
+from ..payloads import codec, signatures
 from ..registry import full_name
 from ..task import ActivityTask, ChildWorkflowTask
 from . import failures, names
@@ -29,13 +30,14 @@ class Definition:
     """What all calls of an activity or a child workflow have in common. It is checked when it is made.
 
     ``prefix`` stands in front of the numbers that are ids; ``numbered`` tells whether they are. ``attributes`` are
-    those of the decision that do not change from call to call.
+    those of the decision that do not change from call to call. ``reader`` is that of the futures.
     """
 
     type_name: str
     prefix: str
     numbered: bool
     attributes: dict[str, Any]
+    reader: Callable[[Any], Any] | None
 
 
 class TaskCall(Call):
@@ -61,6 +63,8 @@ class TaskCall(Call):
         override = run.raises_override
         self.task = task
         self.definition: Definition = definition
+        if definition.reader is not None:
+            self.future.reader = definition.reader
         self.type_name = definition.type_name
         self.raises = payload.raises_on_failure if override is None else override
         self.priority = run.priority_of(payload)
@@ -256,7 +260,9 @@ class ActivityCall(TaskCall):
             "heartbeatTimeout": seconds(activity.task_heartbeat_timeout),
         }
         numbered = not activity.idempotent and getattr(activity.callable, "get_task_id", None) is None
-        return Definition(activity.name, f"activity-{activity.name}-", numbered, attributes)
+        called = activity.callable
+        reader = signatures.reader(getattr(called, "execute", called), f"the result of {activity.name}")
+        return Definition(activity.name, f"activity-{activity.name}-", numbered, attributes, reader)
 
     def _envelope(self, task: ActivityTask) -> Any:
         meta = task.activity.meta
@@ -347,7 +353,8 @@ class ChildCall(TaskCall):
         }
         prefix = f"{task.name}-{run.workflow_id}--{names.run_digest(run.run_id)}--"
         numbered = not task.idempotent and getattr(workflow, "get_workflow_id", None) is None
-        return Definition(full_name(workflow), prefix, numbered, attributes)
+        reader = signatures.reader(workflow.run, f"the result of {full_name(workflow)}")
+        return Definition(full_name(workflow), prefix, numbered, attributes, reader)
 
     def _compute_id(self) -> str:
         if getattr(self.workflow, "get_workflow_id", None) is None:

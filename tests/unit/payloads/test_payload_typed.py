@@ -188,3 +188,18 @@ def test_a_union_does_not_depend_on_the_order_it_is_written_in() -> None:
 
 
 DayOrNone = typing.Optional[datetime.date]  # noqa: UP045  # a union inside a union
+
+
+class DayRow(typing.TypedDict):
+    when: datetime.date
+
+
+class OtherRow(typing.TypedDict, total=False):
+    where: pathlib.PurePosixPath
+
+
+def test_a_union_of_typed_dicts_takes_the_one_that_fits() -> None:
+    union = DayRow | OtherRow  # type: ignore[operator,unused-ignore]
+    assert codec.convert({"when": "2020-01-02"}, union) == {"when": datetime.date(2020, 1, 2)}
+    assert codec.convert({"where": "a/b"}, union) == {"where": pathlib.PurePosixPath("a/b")}
+    assert codec.convert({"when": "2020-01-02", "more": 1}, DayRow) == {"when": datetime.date(2020, 1, 2), "more": 1}
