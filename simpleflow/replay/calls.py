@@ -25,6 +25,7 @@ class Owner:
 
     key: Key
     place = 0
+    awaited = False  # whether somebody waits, or may wait, for what SWF will not wake the decider for
     input: str | None = None
     type_name: str | None = None
     _ignored: frozenset[str] = frozenset()
@@ -168,6 +169,8 @@ class TimerCancellation(Owner):
 class CancelTimerCall(Call):
     """The cancellation of a timer that the author submitted."""
 
+    awaited = True
+
     def __init__(self, run: Any, timer_id: str) -> None:
         super().__init__(run)
         self.key = (s.CANCEL_TIMER, names.checked("timer id", timer_id))
@@ -197,6 +200,10 @@ class MarkerCall(Call):
         if details is not None:
             self.text, self.holes = encoded(details, "details")
         self.key = (s.MARKER, names.checked("marker name", name, free=True))
+
+    @property
+    def awaited(self) -> bool:  # type: ignore[override]
+        return self.future.awaited
 
     def decision(self) -> Wire:
         return decision("RecordMarker", markerName=self.key[1], details=self.input)

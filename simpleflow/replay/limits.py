@@ -27,7 +27,9 @@ class Limits:
         """How many of a kind a workflow may have open; None where there is no limit."""
         if kind == ACTIVITY:
             return getattr(workflow, "max_open_activity_count", None) or self.open_activities
-        return {TIMER: self.open_timers, CHILD: self.open_children}.get(kind)
+        if kind == TIMER:
+            return self.open_timers
+        return self.open_children if kind == CHILD else None
 
     @property
     def decision_bytes(self) -> int:

@@ -17,6 +17,7 @@ class Owner(Protocol):
 
     key: Key
     place: int  # in the outbox; 0 outside
+    awaited: bool
 
     def decision(self) -> Wire: ...
 

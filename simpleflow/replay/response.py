@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+from operator import attrgetter
 from typing import Any
 
 from ..payloads.jumbo import Unsent
 from . import state as s
-from .calls import CancelTimerCall, MarkerCall
 from .decisions import Wire, decision, size
 from .limits import Limits
 from .run import Run
@@ -22,28 +22,31 @@ logger = logging.getLogger(__name__)
 _BEFORE = (s.SIGNAL, s.PROPAGATED, s.CANCEL_ACTIVITY)
 _DROPPED = (s.ACTIVITY, s.TIMER)
 
+_IS_AWAITED = attrgetter("awaited")
+
 
 def respond(run: Run, limits: Limits) -> Decisions:
     """The answer of a run that has gone as far as it can."""
-    if run.ending is not None:
+    ending = run.ending
+    if ending is not None:
         _drop_what_never_left(run)
     taken, wires, rest = _take(run, limits)
-    before = run.outbox.of_kinds(*_BEFORE, *((s.CANCEL_CHILD,) if run.canceling else ()))
-    closes = run.ending is not None and not rest and not before
-    if closes:
-        assert run.ending is not None
-        wires.append(run.ending.wire)
-    elif (rest or (before and run.ending is not None) or _awaited(taken)) and not run.state.woken:
+    held = ending is not None and _goes_before_the_close(run)
+    closes = ending is not None and not rest and not held
+    if ending is not None and closes:
+        wires.append(ending.wire)
+    elif (rest or held or _awaited(taken)) and not run.state.woken:
         wires.append(_wake_up())
     context = None if closes else _context(run)
     objects: dict[str, bytes] = {}
-    return Decisions(
-        decisions=tuple(_detached(wire, objects) for wire in wires),
-        execution_context=context if context is None else _text_of(context, objects),
-        register=tuple(run.missing_types),
-        closes=closes,
-        objects=tuple(objects.items()),
-    )
+    if run.fields.write is not None:
+        wires = [_detached(wire, objects) for wire in wires]
+        context = _text_of(context, objects)
+    return Decisions(tuple(wires), context, tuple(run.missing_types), closes, objects=tuple(objects.items()))
+
+
+def _goes_before_the_close(run: Run) -> bool:
+    return bool(run.outbox.of_kinds(*_BEFORE, *((s.CANCEL_CHILD,) if run.canceling else ())))
 
 
 def _detached(wire: Wire, objects: dict[str, bytes]) -> Wire:
@@ -79,7 +82,7 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
     # one more than fits tells that there are more; a close or a wake-up timer needs one place
     places = limits.decisions
     owners = list(itertools.islice(run.outbox.ordered(room), places + 1))
-    if len(owners) > places - (run.ending is not None or _awaited(owners)):
+    if len(owners) > places or (len(owners) == places and (run.ending is not None or _awaited(owners))):
         places -= 1
     taken: list[Any] = []
     wires: list[Wire] = []
@@ -96,14 +99,14 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
 
 def _awaited(owners: list[Any]) -> bool:
     """Whether somebody waits, or may wait, for what SWF will not wake the decider for."""
-    # who waits for a timer that is being cancelled does not wait for the cancellation
-    markers = (owner for owner in owners if isinstance(owner, MarkerCall))
-    return any(isinstance(owner, CancelTimerCall) for owner in owners) or any(m.future.awaited for m in markers)
+    return any(map(_IS_AWAITED, owners))
 
 
 def _context(run: Run) -> str | None:
     """The execution context where it has to change: it tells which signals are waited for."""
     waiting = run.signals.waiting
+    if not waiting and not run.state.context:
+        return None
     text = json.dumps({"waiting_signals": waiting}, separators=(",", ":")) if waiting else ""
     text = run.fields.name("execution_context", text)
     return None if text == (run.state.context or "") else text

@@ -42,8 +42,7 @@ class MissingType(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decisions:
+class Decisions(NamedTuple):
     """The answer to a decision task.
 
     ``decisions`` are in wire form. ``execution_context`` is None where the last one stays. ``closes`` tells that the
