@@ -262,7 +262,8 @@ class Cluster(Stage):
             yield _WORKER_STOPS, partial(self._stop_worker, worker)
             if self._may_cost(patience_with(self._scheduled(worker.job))):
                 yield _WORKER_DIES, partial(self._kill_worker, worker)
-                yield _WORKER_LATE, partial(self._stall_worker, worker)
+                if any(not other.stalled for other in self._workers if other is not worker):
+                    yield _WORKER_LATE, partial(self._stall_worker, worker)
 
     def _go_wrong(self, act: Callable[[], object]) -> None:
         self._faults_left -= 1
@@ -401,23 +402,23 @@ def prove(
     *,
     seeds: Iterable[int] = range(100),
     prepare: Callable[[Cluster], object] | None = None,
-    deciders: int = 2,
-    workers: int = 3,
+    **options: Any,
 ) -> LocalRun:
     """Run a workflow in a cluster without faults, and once for each seed with them: it must end in the same way.
 
-    ``prepare`` gets each cluster before the start: to replace activities, or to say what happens outside. How it ended
-    without faults is returned. Raises ClusterFailure for the first seed that differs.
+    ``prepare`` gets each cluster before the start: to replace activities, or to say what happens outside. ``options``
+    are those of ``Cluster.start``. How it ended without faults is returned. Raises ClusterFailure for the first seed
+    that differs.
     """
 
     def play(cluster: Cluster) -> LocalRun:
         if prepare is not None:
             prepare(cluster)
-        return cluster.start(workflow_class, args, kwargs).end
+        return cluster.start(workflow_class, args, kwargs, **options).end
 
-    expected = play(Cluster(deciders=deciders, workers=workers, faults=False))
+    expected = play(Cluster(faults=False))
     for seed in seeds:
-        cluster = Cluster(seed, deciders=deciders, workers=workers)
+        cluster = Cluster(seed)
         end = play(cluster)
         if _meaning(end) != _meaning(expected):
             raise cluster.failure(f"{_told(end)} Without faults: {_told(expected)}")

@@ -1,0 +1,49 @@
+"""Every example gives in a simulated cluster, where things go wrong, what its command gives."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.examples import COMMANDS, ROOT, commands_of, expected
+
+from simpleflow.testing import Cluster, prove
+
+CASES = [pytest.param(example, number, id=f"{example}-{number + 1}") for example, number in COMMANDS]
+SEEDS = range(12)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def prepare(cluster: Cluster) -> None:
+    """The activity that sleeps does not."""
+    basic = importlib.import_module("examples.basic")
+    cluster.replace(basic.delay, lambda seconds, x: x)
+
+
+@pytest.mark.parametrize(("example", "number"), CASES)
+def test_example(example: str, number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "simpleflow").symlink_to(ROOT / "simpleflow" / "testing")  # a few files to count are enough
+    monkeypatch.chdir(tmp_path)
+    options = commands_of(example)[number]
+    path = next(option for option in options if option.startswith("examples.") and option.split(".")[2][0].isupper())
+    module, _, name = path.rpartition(".")
+    arguments = json.loads(options[options.index("--input") + 1]) if "--input" in options else []
+    tags = options[options.index("--tags") + 1].split(",") if "--tags" in options else ()
+    workflow = getattr(importlib.import_module(module), name)
+
+    end = prove(workflow, arguments, seeds=SEEDS, prepare=prepare, tags=tags)
+
+    told = expected(example, number, tmp_path)
+    assert (end.status, told.error in (end.reason or "")) == ("FAILED" if told.error else "COMPLETED", True)
+    if not told.error:
+        assert end.value == told.result
