@@ -53,13 +53,8 @@ class Access:
         try:
             session = botocore.session.Session()
             region = region or session.get_config_variable("region") or _DEFAULT_REGION
-            client = session.create_client("swf", region_name=region, endpoint_url=endpoint_url)
-            signer = client._request_signer
             return cls(
-                client.meta.endpoint_url,
-                client.meta.region_name,
-                signer.region_name,
-                signer.signing_name,
+                *_place(session, region, endpoint_url or _endpoint_of_environment(session)),
                 session.get_credentials(),
                 session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE"),
             )
@@ -78,6 +73,23 @@ class Access:
         except botocore.exceptions.BotoCoreError as error:
             raise Unreachable(f"the AWS credentials cannot be renewed: {error}") from error
         return keys
+
+
+def _endpoint_of_environment(session: botocore.session.Session) -> str | None:
+    ignored = session.get_config_variable("ignore_configured_endpoint_urls")
+    return None if ignored else os.environ.get("AWS_ENDPOINT_URL_SWF")
+
+
+def _place(session: botocore.session.Session, region: str, endpoint_url: str | None) -> tuple[str, str, str, str]:
+    """Endpoint, region, and the region and the name to sign for. Raises NotConfigured, BotoCoreError."""
+    if endpoint_url is None:  # botocore's maps of the world and of SWF take 80 ms to read
+        client = session.create_client("swf", region_name=region)
+        signer = client._request_signer
+        return client.meta.endpoint_url, client.meta.region_name, signer.region_name, signer.signing_name
+    parts = urlsplit(endpoint_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise NotConfigured(f"the endpoint {endpoint_url!r} is no address; expected one as in http://127.0.0.1:7933.")
+    return endpoint_url, region, region, "swf"
 
 
 class Client:

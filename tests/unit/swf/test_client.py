@@ -203,6 +203,28 @@ def test_the_endpoint_and_region_come_from_the_environment(monkeypatch: pytest.M
     assert (client.endpoint_url, client.region) == ("http://127.0.0.1:7933", "eu-west-1")
 
 
+def test_a_service_of_the_configuration_file_and_amazon(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "[default]\nservices = here\n[services here]\nswf =\n  endpoint_url = http://127.0.0.1:7000\n[profile far]\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SWF", "http://127.0.0.1:7933")
+    assert Client("eu-west-1").endpoint_url == "http://127.0.0.1:7933"
+    assert Client("eu-west-1", "http://127.0.0.1:7934").endpoint_url == "http://127.0.0.1:7934"
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SWF")
+    assert Client("eu-west-1").endpoint_url == "http://127.0.0.1:7000"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SWF", "http://127.0.0.1:7933")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert Client("eu-west-1").endpoint_url == "https://swf.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://", "127.0.0.1:7933"])
+def test_an_endpoint_that_is_no_address_is_named(url: str) -> None:
+    with pytest.raises(NotConfigured, match=r"no address; expected one as in http://127\.0\.0\.1:7933\.$"):
+        Client("us-east-1", url)
+
+
 def test_another_process_cannot_use_the_client(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client, _ = connect()
     monkeypatch.setattr("os.getpid", lambda: -1)
