@@ -31,6 +31,7 @@ from ..replay.work import Decisions, DecisionWork, MissingType, RunKey
 from .client import Client, backed_off
 from .errors import Refused, SwfError
 from .find import Workflows
+from .heartbeats import UNKNOWN
 from .identity import swf_identity
 from .types import register_type
 from .watchdog import Watchdog
@@ -196,6 +197,8 @@ class Decider:
         try:
             client.call("RespondDecisionTaskCompleted", self._answer(work, decisions, leaving))
         except Refused as error:
+            if decisions.closes and error.code == UNKNOWN:
+                self._after_close(client, work)  # it may have been accepted, and the acknowledgement lost
             self._engine.drop(work.key)
             if error.code == "ValidationException" and not decisions.closes:
                 logger.error("%s: SWF refuses the decisions, the execution is failed: %s", _name(work), error)

@@ -113,6 +113,18 @@ def test_a_dead_worker_costs_no_attempt() -> None:
     assert ran[2] > 40
 
 
+def test_hooks_hear_of_a_close_whose_acknowledgement_was_lost() -> None:
+    heard: Counter[int] = Counter()
+
+    class Hooked(Child):
+        def on_completed(self, history: Any) -> None:
+            heard[seed] += 1
+
+    for seed in range(60):
+        Cluster(seed, faults=["a request or an answer is lost"]).run(Hooked, 1)
+    assert [seed for seed in range(60) if heard[seed] < 1] == []
+
+
 def test_timers_are_not_overtaken_unless_asked_for() -> None:
     class Races(Base):
         def run(self) -> Any:
