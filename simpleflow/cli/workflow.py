@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 import click
 
 from ..exceptions import DecisionAbandoned, InvalidTask, NondeterminismError
 from ..local.clock import RealTimeClock
+from ..local.durable import Durability, OtherExecution
 from ..local.outcome import COMPLETED, LocalRun
 from ..local.run import WrongArguments, execute
 from ..payloads.codec import EncodeError
 from ..payloads.limits import JumboTooLargeError
 from ..process.find import NotFound, find_workflow
 from ..process.perform import Middlewares
+from ..service.database import StoreError
 from ..tracebacks import author_traceback
 from .inputs import read_input
 from .output import Refusal, watched_stdout, write_last_line
@@ -39,6 +43,11 @@ _MOST_TAGS = 5
 @click.option("--local", is_flag=True, help="Run the workflow, its children and its activities in this process.")
 @click.option("--check-replay", is_flag=True, help="With --local: take each decision once more, from scratch.")
 @click.option("--real-time", is_flag=True, help="With --local: wait for timers instead of jumping over them.")
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --local: keep the execution --workflow-id in this database; the same command goes on after a crash.",
+)
 @click.option("--endpoint-url", help="Where SWF is, if not at Amazon or at AWS_ENDPOINT_URL_SWF.")
 @click.option(
     "--middleware-pre-execution",
@@ -63,6 +72,7 @@ def start(
     local: bool,
     check_replay: bool,
     real_time: bool,
+    db: Path | None,
     endpoint_url: str | None,
     middleware_pre_execution: tuple[str, ...],
     middleware_post_execution: tuple[str, ...],
@@ -81,8 +91,12 @@ def start(
     except NotFound as error:
         raise Refusal(str(error)) from None
     middlewares_given = middleware_pre_execution or middleware_post_execution
-    if not local and (middlewares_given or check_replay or real_time):
-        raise Refusal("--middleware-…, --check-replay and --real-time go with --local; workers have middlewares too.")
+    if not local and (middlewares_given or check_replay or real_time or db):
+        raise Refusal(
+            "--middleware-…, --check-replay, --real-time and --db go with --local; workers have middlewares too."
+        )
+    if db is not None and (task_list or not workflow_id):
+        raise Refusal("--db needs a --workflow-id, by which the execution is found again, and takes no --task-list.")
     (args, kwargs), tag_list = read_input(input, input_file), split_tags(tags)
     if not local:
         if not domain:
@@ -111,26 +125,39 @@ def start(
             kwargs,
             check_replay=check_replay,
             middlewares=middlewares,
-            clock=RealTimeClock() if real_time else None,
+            clock=RealTimeClock() if real_time and db is None else None,
+            durability=_durability(db),
             workflow_id=workflow_id or "local",
             task_list=task_list,
             execution_timeout=_text(execution_timeout),
             decision_tasks_timeout=_text(decision_tasks_timeout),
             tags=tag_list,
-        )
+        ),
+        "stopped; the same command goes on" if db else "",
     )
     if ended.status != COMPLETED:
         raise click.ClickException(ended.explain())
     write_last_line(stdout, ended.result or "null")
 
 
-def _run_here(run: Callable[[], LocalRun]) -> LocalRun:
-    """Run, and tell what the author did wrong without our own frames."""
+def _durability(db: Path | None) -> Durability | None:
+    if db is None:
+        return None
+    os.environ.setdefault("SIMPLEFLOW_JUMBO_FIELDS_BUCKET", f"file://{db.absolute().parent / 'objects'}")
+    return Durability(db, lambda text: click.echo(text, err=True))
+
+
+def _run_here(run: Callable[[], LocalRun], farewell: str) -> LocalRun:
+    """Run, and tell what the author did wrong without our own frames. ``farewell`` is what Ctrl-C is answered."""
     try:
         return run()
-    except (WrongArguments, EncodeError, InvalidTask, JumboTooLargeError) as error:
+    except KeyboardInterrupt:
+        if farewell:
+            click.echo(farewell, err=True)
+        raise
+    except (WrongArguments, EncodeError, InvalidTask, JumboTooLargeError, OtherExecution) as error:
         raise Refusal(str(error)) from None
-    except (NondeterminismError, DecisionAbandoned) as error:
+    except (NondeterminismError, DecisionAbandoned, StoreError, NotFound) as error:
         raise click.ClickException(str(error)) from None
     except Exception as error:
         logger.debug("the run was given up", exc_info=True)

@@ -8,15 +8,18 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from typing import Any
 
 from ..exceptions import NondeterminismError
+from ..payloads.fields import Fields
 from ..replay.decisions import Wire
 from ..replay.endings import FAILED
+from ..replay.engine import side_effects
 from ..replay.events import split
 from ..replay.limits import Limits
 from ..replay.response import respond
 from ..replay.run import Run, Stopped
-from ..replay.work import Decisions, Event
+from ..replay.work import Decisions, Event, RunKey
 
 
 @contextlib.contextmanager
@@ -29,6 +32,20 @@ def silence() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
+
+
+def replayed(key: RunKey, workflow_class: type[Any], events: Sequence[Event], fields: Fields) -> Run:
+    """A run of another process, as its last decision left it; to be closed. Raises NondeterminismError."""
+    last = max((event["eventId"] for event in events if event["eventType"] == "DecisionTaskStarted"), default=0)
+    run = Run(key, workflow_class, effects=side_effects(events), fields=fields)
+    try:
+        with silence():
+            for batch in split(events, last) if last else ():
+                run.advance(batch, replaying=True)
+    except Stopped as stopped:
+        run.close()
+        raise stopped.error from None
+    return run
 
 
 def check_decisions(live: Run, decisions: Decisions, events: Sequence[Event], limits: Limits) -> None:

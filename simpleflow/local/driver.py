@@ -8,45 +8,41 @@ due next; when nothing is due that somebody asked for, the run is over.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..payloads.objects import fields
+from ..process.find import find_workflow
 from ..process.perform import ActivityCallData, Completed, Middlewares, perform
 from ..replay import names
 from ..replay.audit import audit
+from ..replay.decisions import Wire
 from ..replay.engine import Engine
 from ..replay.limits import Limits
 from ..replay.run import Run as LiveRun
+from ..replay.state import INTERRUPTED
 from ..replay.work import Decisions, DecisionWork, RunKey
 from ..service.clock import VirtualClock
-from ..service.core import Service
 from ..service.events import Event
+from ..service.faults import Fault
 from ..service.journal import Run
-from ..service.limits import Limits as ServiceLimits
+from ..service.tokens import ACTIVITY, DECISION, task_token
 from ..utils import full_object_name
 from ..workflow import Workflow
 from .blocked import describe_wait
-from .check import check_decisions, silence
+from .check import check_decisions, replayed, silence
 from .clock import virtual_clock
+from .home import Home, Memory
 from .outcome import BLOCKED, ActivityFailure, LocalRun, close_of
 from .watch import Watch
 
 logger = logging.getLogger(__name__)
 
 DOMAIN = "local"
-
-_UNLIMITED = ServiceLimits(
-    domains=None,
-    types=None,
-    open_executions=None,
-    open_children=None,
-    open_activities=None,
-    open_timers=None,
-    history_events=None,
-)
+_RETENTION_DAYS = "90"
 
 #: An execution on Amazon SWF ends at 25,000 events; this one does not.
 _HISTORY_WARNINGS = (10_000, 25_000)
@@ -67,13 +63,23 @@ class Start:
     decision_tasks_timeout: str | None = None
     tags: Sequence[str] = ()
 
+    @property
+    def type_name(self) -> str:
+        """Of the workflow type. Raises InvalidTask."""
+        return names.checked("workflow name", self.workflow_class.name or full_object_name(self.workflow_class))
+
 
 class Driver:
-    """Runs one execution, with its children, in a service of its own."""
+    """Runs one execution, with its children, in a service of its own.
+
+    ``task_list`` replaces the task lists of everything. It is needed in a ``home`` that others use too.
+    """
 
     def __init__(
         self,
         *,
+        home: Home | None = None,
+        task_list: str | None = None,
         middlewares: Middlewares | None = None,
         check_replay: bool = False,
         clock: VirtualClock | None = None,
@@ -81,13 +87,14 @@ class Driver:
         self._middlewares = middlewares or Middlewares()
         self._checks = check_replay
         self._clock = clock or virtual_clock()
-        self._watch = Watch()
-        self._service = Service(_UNLIMITED, journal=self._watch, on_task_available=self._watch.ready)
+        self._home = home or Memory()
+        self._watch = Watch(task_list)
+        self._service = self._home.service(self._watch)
         self._limits = Limits(
             open_activities=None, open_timers=None, open_children=None, history_warnings=_HISTORY_WARNINGS
         )
         self._fields = fields()
-        self._engine = Engine(self._find, self._limits, fields=self._fields)
+        self._engine = Engine(self._find, self._limits, task_list=task_list, fields=self._fields)
         self._classes: dict[str, type[Workflow]] = {}
         self._known_types: set[tuple[str, str, str]] = set()
         #: Open runs with a timeout that somebody asked for: it is something that can still happen.
@@ -95,16 +102,17 @@ class Driver:
         self._failure: ActivityFailure | None = None
         self._workflow_id = self._root = ""
         self._history: list[Event] = []
-        self._call("RegisterDomain", name=DOMAIN, workflowExecutionRetentionPeriodInDays="NONE")
+        retention = _RETENTION_DAYS if self._home.durable else "NONE"
+        self._register("RegisterDomain", name=DOMAIN, workflowExecutionRetentionPeriodInDays=retention)
 
     def start(self, start: Start) -> None:
         """Start the execution. Raises InvalidTask for what Amazon SWF would refuse."""
         workflow_class = start.workflow_class
-        name = names.checked("workflow name", workflow_class.name or full_object_name(workflow_class))
+        name = start.type_name
         version = str(workflow_class.version or "default")
         self._classes[name] = workflow_class
         self._know("workflow", name, version)
-        answer = self._call(
+        answer = self.call(
             "StartWorkflowExecution",
             domain=DOMAIN,
             workflowId=names.checked("workflow id", start.workflow_id),
@@ -120,18 +128,39 @@ class Driver:
         if start.execution_timeout is not None:
             self._timed.add(self._root)
 
+    def resume(self, workflow_class: type[Workflow], workflow_id: str, run_id: str, history: list[Event]) -> None:
+        """Go on with a run of the home, or with what is left of it if it has closed.
+
+        What was begun when the process died is begun again, and that is no attempt.
+        """
+        self._classes[_type_name(history)] = workflow_class
+        self._workflow_id, self._root, self._history = workflow_id, run_id, history
+        for open_id, state in self._service.snapshot().states.items():
+            if open_id not in self._watch.open:
+                continue
+            if state.origin["executionStartToCloseTimeout"] != "NONE":
+                self._timed.add(open_id)
+            if state.started is not None:
+                token = task_token(DECISION, open_id, state.started.scheduled_id, state.started.nonce)
+                self._service.abandon_decision_task(token, self._clock.now_ms())
+            for activity in [activity for activity in state.activities.values() if activity.started_id]:
+                token = task_token(ACTIVITY, open_id, activity.scheduled_id, activity.nonce)
+                self.call("RespondActivityTaskFailed", taskToken=token, reason=INTERRUPTED)
+
     def signal(self, workflow_id: str, name: str, input: str) -> None:
         """Signal an execution from outside."""
-        self._call("SignalWorkflowExecution", domain=DOMAIN, workflowId=workflow_id, signalName=name, input=input)
+        self.call("SignalWorkflowExecution", domain=DOMAIN, workflowId=workflow_id, signalName=name, input=input)
 
     def run(self) -> LocalRun:
-        """Go on until nothing can happen any more. Raises NondeterminismError, DecisionAbandoned."""
+        """Go on until nothing can happen any more. Raises NondeterminismError, DecisionAbandoned, StoreError."""
         try:
             while self._step():
                 pass
+            self._home.keep()
             return self._outcome()
         finally:
             self._engine.close()
+            self._home.close()
 
     def _step(self) -> bool:
         """Do what comes next; False if there is nothing."""
@@ -142,7 +171,10 @@ class Driver:
         elif watch.decisions:
             self._decide(watch.decisions.popleft())
         elif watch.activities:
-            for _ in range(max(1, len(watch.activities) // _SHARE)):
+            self._home.keep()
+            for number in range(max(1, len(watch.activities) // _SHARE)):
+                if number:
+                    self._home.keep_meanwhile()
                 self._perform(watch.activities.popleft())
         else:
             return self._wait()
@@ -152,13 +184,14 @@ class Driver:
         due = self._service.next_due()
         if due is None or not (self._watch.open_timers or self._timed):
             return False
+        self._home.keep()
         self._clock.jump(due)
         return True
 
     # -- decisions
 
     def _decide(self, task_list: str) -> None:
-        answer = self._call(
+        answer = self.call(
             "PollForDecisionTask",
             domain=DOMAIN,
             taskList={"name": task_list},
@@ -195,10 +228,11 @@ class Driver:
                 kind, member, type_member = named
                 wanted = decision[member][type_member]
                 self._know(kind, wanted["name"], wanted["version"])
-        request: dict[str, Any] = {"taskToken": token, "decisions": list(decisions.decisions)}
+        sent = map(self._lasting, decisions.decisions) if self._home.durable else decisions.decisions
+        request: dict[str, Any] = {"taskToken": token, "decisions": list(sent)}
         if decisions.execution_context is not None:
             request["executionContext"] = decisions.execution_context
-        self._call("RespondDecisionTaskCompleted", **request)
+        self.call("RespondDecisionTaskCompleted", **request)
 
     def _know(self, kind: str, name: str, version: str) -> None:
         """Register a type before anything asks for it."""
@@ -206,11 +240,32 @@ class Driver:
             return
         self._known_types.add((kind, name, version))
         if kind == "activity":
-            self._call("RegisterActivityType", domain=DOMAIN, name=name, version=version)
+            self._register("RegisterActivityType", domain=DOMAIN, name=name, version=version)
         else:
-            self._call(
+            self._register(
                 "RegisterWorkflowType", domain=DOMAIN, name=name, version=version, defaultChildPolicy="TERMINATE"
             )
+
+    def _register(self, operation: str, **request: Any) -> None:
+        try:
+            self.call(operation, **request)
+        except Fault as fault:
+            if fault.code not in _EXISTS:
+                raise
+
+    def _lasting(self, decision: Wire) -> Wire:
+        """A decision without the timeouts that nobody here could keep.
+
+        Activities run one after the other in this process, and nobody else would take over what is late.
+        """
+        member, timeouts = _TIMEOUTS.get(decision["decisionType"], ("", ()))
+        if not timeouts:
+            return decision
+        attributes = {**decision[member], **dict.fromkeys(timeouts, "NONE")}
+        child = attributes.get("workflowType")
+        if child and getattr(self._find(child["name"], ""), "execution_timeout", None) is None:
+            attributes["executionStartToCloseTimeout"] = "NONE"
+        return {**decision, member: attributes}
 
     def _find(self, workflow_type: str, input: str) -> type[Workflow]:
         found = self._classes.get(workflow_type)
@@ -224,18 +279,18 @@ class Driver:
     # -- activities
 
     def _perform(self, task_list: str) -> None:
-        task = self._call("PollForActivityTask", domain=DOMAIN, taskList={"name": task_list})
+        task = self.call("PollForActivityTask", domain=DOMAIN, taskList={"name": task_list})
         if "taskToken" not in task:
             return
         call = ActivityCallData.of_poll(DOMAIN, task_list, task)
         outcome = perform(call, self._middlewares)
         token = task["taskToken"]
         if isinstance(outcome, Completed):
-            self._call("RespondActivityTaskCompleted", taskToken=token, result=outcome.result)
+            self.call("RespondActivityTaskCompleted", taskToken=token, result=outcome.result)
             return
         logger.warning("%s failed: %s", call.activity_id, outcome.reason)
         self._failure = ActivityFailure(call.activity_id, outcome.reason, outcome.details)
-        self._call("RespondActivityTaskFailed", taskToken=token, reason=outcome.reason, details=outcome.details)
+        self.call("RespondActivityTaskFailed", taskToken=token, reason=outcome.reason, details=outcome.details)
 
     # -- the end
 
@@ -284,14 +339,23 @@ class Driver:
         )
 
     def _wait_of(self, run: Run) -> str:
+        with contextlib.ExitStack() as parked:
+            return describe_wait(self._parked(run, parked), lambda run_id: self._parked_child(run_id, parked))
+
+    def _parked(self, run: Run, parked: contextlib.ExitStack) -> LiveRun:
         live = self._live(_key(run))
-        return describe_wait(live, self._live_child) if live is not None else "waits"
+        if live is None:  # no decision was due since the process began
+            events = self._watch.histories[run.run_id]
+            live = replayed(_key(run), self._find(_type_name(events), ""), events, self._fields)
+            parked.callback(live.close)
+        return live
 
-    def _live_child(self, run_id: str) -> LiveRun | None:
+    def _parked_child(self, run_id: str, parked: contextlib.ExitStack) -> LiveRun | None:
         run = self._watch.open.get(run_id)
-        return self._live(_key(run)) if run is not None else None
+        return self._parked(run, parked) if run is not None else None
 
-    def _call(self, operation: str, /, **request: Any) -> dict[str, Any]:
+    def call(self, operation: str, /, **request: Any) -> dict[str, Any]:
+        """An operation of the service, now."""
         return self._service.call(operation, request, self._clock.now_ms())
 
 
@@ -306,6 +370,18 @@ _TYPES = {
 }
 
 
+#: The timeouts of tasks, by the decision that sets them and the member they stand in.
+_TIMEOUTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "ScheduleActivityTask": (
+        "scheduleActivityTaskDecisionAttributes",
+        ("scheduleToStartTimeout", "scheduleToCloseTimeout", "startToCloseTimeout", "heartbeatTimeout"),
+    ),
+    "StartChildWorkflowExecution": ("startChildWorkflowExecutionDecisionAttributes", ("taskStartToCloseTimeout",)),
+}
+
+_EXISTS = frozenset({"DomainAlreadyExistsFault", "TypeAlreadyExistsFault"})
+
+
 def _key(run: Run) -> RunKey:
     return RunKey(run.domain, run.workflow_id, run.run_id)
 
@@ -315,8 +391,9 @@ def _type_name(events: list[Event]) -> str:
 
 
 def _defined(name: str) -> type[Workflow]:
-    """The class of that name that was defined last. A child was submitted here, so there is one, though it may stand
-    inside a function, where no import would find it.
+    """The class of that name that was defined last. It may stand inside a function, where no import would find it.
+
+    Raises NotFound, where the child was submitted by another process.
     """
     found: list[type[Workflow]] = []
     todo: list[type[Workflow]] = [Workflow]
@@ -325,4 +402,4 @@ def _defined(name: str) -> type[Workflow]:
             todo.append(workflow_class)
             if full_object_name(workflow_class) == name:
                 found.append(workflow_class)
-    return found[-1]
+    return found[-1] if found else find_workflow(name)

@@ -15,6 +15,7 @@ from ..replay.task_calls import call_hook
 from ..service.clock import VirtualClock
 from ..workflow import Workflow
 from .driver import Driver, Start
+from .durable import Durability, execute_durably
 from .outcome import LocalRun
 
 
@@ -35,6 +36,7 @@ def execute(
     check_replay: bool = False,
     middlewares: Middlewares | None = None,
     clock: VirtualClock | None = None,
+    durability: Durability | None = None,
     workflow_id: str = "local",
     task_list: str | None = None,
     execution_timeout: str | None = None,
@@ -45,14 +47,14 @@ def execute(
     """Run a workflow here until nothing can happen any more.
 
     ``check_replay`` takes each decision twice, the second time from scratch. ``signals`` are names and inputs that it
-    receives at its start. Timeouts are in seconds; those not given are the class's, or none.
+    receives at its start. Timeouts are in seconds; those not given are the class's, or none. With ``durability`` the
+    execution outlives the process, and the time is the time of day.
 
     Raises WrongArguments, EncodeError (an argument has no JSON form), JumboTooLargeError, InvalidTask (Amazon SWF would
-    refuse a name or the tags), NondeterminismError, DecisionAbandoned.
+    refuse a name or the tags), NondeterminismError, DecisionAbandoned; with ``durability`` OtherExecution, StoreError.
     """
     kwargs = dict(kwargs or {})
     check_arguments(workflow_class, args, kwargs)
-    driver = Driver(middlewares=middlewares, check_replay=check_replay, clock=clock)
     start = Start(
         workflow_class=workflow_class,
         input=fields().store("input", codec.encode({"args": list(args), "kwargs": kwargs}, root="")),
@@ -62,6 +64,9 @@ def execute(
         decision_tasks_timeout=decision_tasks_timeout or _seconds(workflow_class, "decision_tasks_timeout"),
         tags=tags or tags_of(workflow_class, args, kwargs),
     )
+    if durability is not None:
+        return execute_durably(durability, start, middlewares=middlewares, check_replay=check_replay, clock=clock)
+    driver = Driver(middlewares=middlewares, check_replay=check_replay, clock=clock)
     driver.start(start)
     for name, value in signals:
         driver.signal(workflow_id, name, fields().store("input", codec.encode(value, root="")))

@@ -1,12 +1,15 @@
 """``simpleflow workflow.start --local`` as a process."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.processes import wait_until
 
 AUTHORS = """
 import sys
@@ -107,3 +110,39 @@ def test_real_time_waits_and_ctrl_c_ends_it(here: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30) == ("", "\ninterrupted\n")
     assert process.returncode == 130
+
+
+def events(db: Path) -> int:
+    with contextlib.closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as reader:
+        count: int = reader.execute("SELECT count(*) FROM events").fetchone()[0]
+    return count
+
+
+def test_a_durable_run_stopped_by_ctrl_c_goes_on(here: Path) -> None:
+    durable = ("--db", "kept/w.db", "--workflow-id", "w", "authors.Sleeps", "-i", "[2]")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        command("--local", *durable), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "asleep\n"
+        wait_until(lambda: events(here / "kept" / "w.db") == 5, "the timer")
+        first.send_signal(signal.SIGINT)
+        _, told = first.communicate()
+    assert first.returncode == 130
+    assert "stopped; the same command goes on" in told
+    again = start(*durable)
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "null")
+    assert "the execution 'w' goes on after event 5" in again.stderr
+
+
+def test_what_durable_needs(here: Path) -> None:
+    refused = start("--db", "w.db", "authors.Waits")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--db needs a --workflow-id" in refused.stderr
+
+
+def test_long_payloads_of_a_durable_run_stand_beside_its_database(here: Path) -> None:
+    done = start("--db", "kept/w.db", "--workflow-id", "w", "authors.Echo", "-i", f'["{"x" * 40_000}"]')
+    assert done.returncode == 0
+    assert len(list((here / "kept" / "objects").iterdir())) == 2
