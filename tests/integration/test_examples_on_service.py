@@ -92,17 +92,15 @@ WORKERS = ("quickstart", "workers-eu", "workers-us")
 @pytest.fixture
 def daemons(directory: Path) -> Iterator[Daemons]:
     """A service, and a decider or a worker for each task list that the examples use."""
-    with Daemons(directory) as running, pytest.MonkeyPatch.context() as patch:
+    with Daemons(directory) as running:
         running.start_service("--db", "daemons.db")
         for task_list in DECIDERS:
             running.start("decider", "decider.start", "-d", DOMAIN, "-N", "1", "-t", task_list)
         for task_list in WORKERS:
             flags = middlewares() if task_list == "quickstart" else []
             running.start("worker", "worker.start", "-d", DOMAIN, "-N", "2", "-t", task_list, *flags)
-        for name, value in running.environment.items():
-            if name.startswith("AWS_"):
-                patch.setenv(name, value)
-        yield running
+        with running.environ():
+            yield running
         assert set(running.stop()) == {0}
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from unittest import mock
 
 from . import processes
 
@@ -49,6 +52,10 @@ class Daemons:
     def told(self, name: str) -> str:
         """What a daemon has written until now."""
         return self._out(name).read_text()
+
+    def environ(self) -> AbstractContextManager[object]:
+        """Meanwhile clients in this process use the service."""
+        return mock.patch.dict(os.environ, {k: v for k, v in self.environment.items() if k.startswith("AWS_")})
 
     def stop(self) -> list[int]:
         """Ask all to end, the last one started first; their exit codes."""
