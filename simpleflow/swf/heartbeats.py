@@ -66,6 +66,7 @@ class Heartbeats:
         self._clock = clock
         self._chance = random.Random()
         self._watches: set[Watch] = set()
+        self._alarm = math.inf  # until when the thread waits
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
@@ -77,7 +78,7 @@ class Heartbeats:
         watch = Watch(work, task, self._clock() + self._every, self._hurry)
         with self._changed:
             self._watches.add(watch)
-            self._changed.notify()
+            self._see_to(watch)
         try:
             yield watch
         finally:
@@ -93,7 +94,12 @@ class Heartbeats:
         with self._changed:
             if not watch.lost:
                 watch.due = min(watch.due, max(self._clock(), watch.last + SHORTEST_INTERVAL))
-                self._changed.notify()
+                self._see_to(watch)
+
+    def _see_to(self, watch: Watch) -> None:
+        """Wake the thread if it would be late; to wake it for each task would cost as much as a call."""
+        if watch.due < self._alarm:
+            self._changed.notify()
 
     def _run(self) -> None:
         swf: Caller | None = None
@@ -116,8 +122,8 @@ class Heartbeats:
                 if watch is not None and watch.due <= now:
                     watch.last, watch.due = now, now + self._every
                     return watch
-                wait = math.inf if watch is None else watch.due - now
-                self._changed.wait(None if wait == math.inf else wait)
+                self._alarm = math.inf if watch is None else watch.due
+                self._changed.wait(None if self._alarm == math.inf else self._alarm - now)
         return None
 
     def _beat(self, swf: Caller, watch: Watch) -> None:

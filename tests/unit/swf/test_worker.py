@@ -261,13 +261,13 @@ def test_the_next_poll_does_not_wait_for_the_answer(house: House) -> None:
     house.swf.answer()
 
 
-def test_at_most_two_polls_are_outstanding() -> None:
-    house = House(size=5)
+def test_at_most_four_polls_are_outstanding() -> None:
+    house = House(size=9)
     house.start()
     for number in range(3):
         house.swf.tasks.put(task(number))
-    wait_until(lambda: len(house.pool.calls) == 3 and house.swf.waiting == 2, "two more polls")
-    assert len(house.swf.polls) == 5
+    wait_until(lambda: len(house.pool.calls) == 3 and house.swf.waiting == 4, "four more polls")
+    assert len(house.swf.polls) == 7
     house.close()
 
 
