@@ -168,7 +168,7 @@ def test_a_recording_keeps_the_keys(clone: Clone) -> None:
 def test_run_starts_the_quick_start(clone: Clone) -> None:
     assert clone.run("script/run").returncode == 0
     last = clone.log.read_text().splitlines()[-1]
-    assert last == "simpleflow workflow.start --local examples.basic.BasicWorkflow --input [1, 5]"
+    assert last == "simpleflow standalone --embedded examples.basic.BasicWorkflow --input [1, 5]"
 
 
 @pytest.mark.parametrize("failing", ["", "ruff", "mypy", "lint-imports", "pytest"])
