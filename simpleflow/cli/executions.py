@@ -1,4 +1,4 @@
-"""``workflow.list``, ``workflow.filter`` and ``workflow.info``: executions, and what one of them is."""
+"""``workflow.list`` and ``workflow.filter``: the executions of a domain."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from typing import Any
 
 import click
 
-from ..history import History
 from ..replay.work import RunKey
 from ..swf.client import Client
 from ..swf.errors import Refused
 from ..swf.executions import describe, first_event
-from ..swf.start import last_event
 from .calling import Call, swf_command
 from .exits import Refusal
 from .output import Listing, Row
-from .targets import DOMAIN, EXECUTION
-from .times import instant, span
+from .targets import DOMAIN
+from .times import instant
 
 Info = dict[str, Any]
 
@@ -94,6 +92,8 @@ class _Detail:
 
     @functools.cached_property
     def input(self) -> Any:
+        from ..history import History  # a list of executions begins without it
+
         event = self._unless_gone(first_event)
         return None if event is None else History([event]).workflow["input"]
 
@@ -251,34 +251,3 @@ def _with_spinner(rows: Iterator[Row]) -> Iterator[Row]:
     console = importlib.import_module("rich.console").Console(stderr=True)
     with console.status("searching"):
         yield from rows
-
-
-# -- workflow.info
-
-
-@swf_command("workflow.info", EXECUTION)
-def info(call: Call) -> Listing:
-    """Tell what an execution is and how it went: the run that is named, else the newest one of the workflow id.
-
-    Example: simpleflow --header workflow.info TestDomain basic-example-1438722273
-    """
-    key = call.run()
-    about = describe(call.client, key)["executionInfo"]
-    first, last = first_event(call.client, key), last_event(call.client, key)
-    workflow = History([first] if last["eventId"] == first["eventId"] else [first, last]).workflow
-    begun, closed = instant(about["startTimestamp"]), instant(about.get("closeTimestamp"))
-    row = {
-        "domain": key.domain,
-        "workflow_type.name": workflow["name"],
-        "workflow_type.version": workflow["version"],
-        "task_list": workflow["task_list"],
-        "workflow_id": key.workflow_id,
-        "run_id": key.run_id,
-        "tag_list": workflow["tag_list"] or [],
-        "execution_time": span(begun, closed or call.now),
-        "input": workflow["input"],
-        "status": about.get("closeStatus", about["executionStatus"]),
-        "result": workflow.get("result"),
-        "reason": workflow.get("reason") or workflow.get("timeout_type") or workflow.get("cause"),
-    }
-    return Listing(tuple(row), [row])

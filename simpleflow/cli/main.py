@@ -30,7 +30,7 @@ COMMANDS = {
     "task.list": ("simpleflow.cli.tasks", "list_tasks", "List the tasks of an execution by their ids."),
     "workflow.filter": ("simpleflow.cli.executions", "filter_executions", "Search the executions of a domain."),
     "workflow.history": ("simpleflow.cli.history", "history", "Print the history of an execution."),
-    "workflow.info": ("simpleflow.cli.executions", "info", "Tell what an execution is and how it went."),
+    "workflow.info": ("simpleflow.cli.execution", "info", "Tell what an execution is and how it went."),
     "workflow.list": ("simpleflow.cli.executions", "list_executions", "List the executions of a domain."),
     "workflow.profile": ("simpleflow.cli.tasks", "profile", "Tell how long the tasks of an execution took."),
     "workflow.start": ("simpleflow.cli.workflow", "start", "Start a workflow; with --local, run it here."),
