@@ -3,8 +3,9 @@
 Which steps are done is kept in a bucket of S3: the setting STEP_BUCKET, which AWS_ENDPOINT_URL_S3 may lead elsewhere.
 
 simpleflow workflow.start --local examples.step.StepWorkflow
-simpleflow workflow.start --local examples.step.StepWorkflow \\
-    --input '{"kwargs": {"force": ["load"], "skip": ["report"]}}'
+
+With --input '{"kwargs": {"force": ["load"], "skip": ["report"]}}' a step that is done runs again, and
+one that is not does not run.
 """
 
 from simpleflow import Workflow, activity, futures

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from support.examples import COMMANDS, EXAMPLES, EXPECTED, ROOT, commands_of, expected
+from support import s3_server
+from support.examples import BUCKETS, COMMANDS, EXAMPLES, EXPECTED, ROOT, commands_of, expected
 
 from simpleflow import local
 from simpleflow.cli.main import cli
@@ -35,6 +36,20 @@ def logging_as_it_was() -> Iterator[None]:
     logger.setLevel(level)
 
 
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server.s3_server(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+    s3_server.forget()
+
+
+@pytest.fixture
+def buckets(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that examples need, empty."""
+    s3_server.use(monkeypatch, s3, **BUCKETS)
+    s3_server.create(s3, *BUCKETS.values())
+
+
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the activity ``delay`` has slept, in no time."""
@@ -55,6 +70,7 @@ def test_every_command_of_an_example_has_an_outcome(example: str) -> None:
 
 @pytest.mark.parametrize("flags", [(), ("--check-replay",)], ids=["plain", "check-replay"])
 @pytest.mark.parametrize(("example", "number"), CASES)
+@pytest.mark.usefixtures("buckets")
 def test_example(example: str, number: int, flags: tuple[str, ...], slept: list[float]) -> None:
     told = expected(example, number)
     command, *arguments = commands_of(example)[number]

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support import processes
+from support import processes, s3_server
 from support.daemons import COMMAND, Daemons
-from support.examples import COMMANDS, ROOT, Told, commands_of, expected
+from support.examples import BUCKETS, COMMANDS, ROOT, Told, commands_of, expected
 from support.processes import wait_until
 
 from simpleflow.cli.main import cli
@@ -45,6 +45,14 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     wait_until(lambda: not processes.processes_in(tmp_path), "the end of all processes")
 
 
+@pytest.fixture
+def s3(directory: Path) -> Iterator[dict[str, str]]:
+    """What examples that need S3 find in their environment."""
+    with s3_server.s3_server(directory) as url:
+        s3_server.create(url, *BUCKETS.values())
+        yield {**s3_server.CREDENTIALS, "AWS_ENDPOINT_URL_S3": url, **BUCKETS}
+
+
 def arguments(case: Case) -> list[str]:
     """Those of a command in an example, without what makes it a local run."""
     example, number = case
@@ -55,12 +63,12 @@ def arguments(case: Case) -> list[str]:
 
 
 @pytest.mark.timeout(2 * LIMIT)
-def test_standalone(directory: Path) -> None:
+def test_standalone(directory: Path, s3: dict[str, str]) -> None:
     def told(case: Case) -> Told:
         done = subprocess.run(
             [*COMMAND, "standalone", "--embedded", "-W", "1", *arguments(case)],
             cwd=directory,
-            env=processes.environment(),
+            env={**processes.environment(), **s3},
             capture_output=True,
             text=True,
             timeout=LIMIT,
@@ -90,9 +98,9 @@ WORKERS = ("quickstart", "workers-eu", "workers-us")
 
 
 @pytest.fixture
-def daemons(directory: Path) -> Iterator[Daemons]:
+def daemons(directory: Path, s3: dict[str, str]) -> Iterator[Daemons]:
     """A service, and a decider or a worker for each task list that the examples use."""
-    with Daemons(directory) as running:
+    with Daemons(directory, **s3) as running:
         running.start_service("--db", "daemons.db")
         for task_list in DECIDERS:
             running.start("decider", "decider.start", "-d", DOMAIN, "-N", "1", "-t", task_list)

@@ -128,9 +128,16 @@ EXPECTED: dict[str, tuple[Told | Callable[[Path], Told], ...]] = {
     ),
     "signals": (Told({"opened with": [1], "closed by": "the customer", "total": 10}),),
     "source_statistics": (lambda directory: Told(statistics_of(directory / "simpleflow", 5)),),
+    "step": (
+        Told([["load", "completed", []], ["load.index", "completed", ["workflow_force"]], ["report", "completed", []]]),
+    ),
     "timer": (Told({"message": "the alarm rings", "in time": True, "year": "CANCELLED", "hours": 0}),),
     "wait_any": (Told({"first": "OSLO", "in order": ["OSLO", "ROME", "LISBON"], "in time": 0, "cancelled": True}),),
 }
+
+
+#: Buckets of the examples that need S3, by the setting that names them.
+BUCKETS = {"STEP_BUCKET": "example-steps"}
 
 
 def commands_of(example: str) -> list[list[str]]:

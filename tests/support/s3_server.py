@@ -52,6 +52,12 @@ def s3_server(directory: Path) -> Iterator[str]:
         process.wait(10)
 
 
+def create(url: str, *buckets: str) -> None:
+    """Make buckets."""
+    for bucket in buckets:
+        urllib.request.urlopen(urllib.request.Request(f"{url}/{bucket}", method="PUT"), timeout=30).close()
+
+
 def use(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> None:
     """Make this process and those that it starts talk to the server at ``url``, emptied."""
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": url, **settings}.items():
