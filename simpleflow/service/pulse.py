@@ -1,8 +1,9 @@
 """What happens by itself in the loop of the server: the shared commit and the things that fall due.
 
-All calls of one turn of the event loop share a commit. The first of them asks for it with `call_soon`; by then the
-tasks of the requests that arrived together already stand in the loop's queue, so the commit comes behind the last of
-them.
+Calls that arrive together share a commit. The first of them asks for it; a call that is alone has it at the end of its
+turn of the event loop, several wait for the first turn that brings none more. On a disk of 3 ms a commit that is half
+again the throughput, and no thread is needed in which commits overlap with calls (measured: more CPU time, and not
+faster).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from .database import StoreError, StoreRefused
 from .durable import Durable
 
 _LONGEST_NAP = 1.0
+#: So many calls wait no longer for others to share their commit.
+_GROUP = 100
 
 #: Is given None, or the error by which something that was called may be lost.
 Tell = Callable[[StoreError | None], None]
@@ -32,6 +35,7 @@ class Pulse:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Tell] = []
         self._asked = False
+        self._waited_before = 1
         self._nap: asyncio.TimerHandle | None = None
         self._rise()
 
@@ -62,6 +66,11 @@ class Pulse:
             _log.error("%s", error)
 
     def _flush(self) -> None:
+        if self._waited_before < len(self._waiting) < _GROUP:
+            self._waited_before = len(self._waiting)
+            self._loop.call_soon(self._flush)
+            return
+        self._waited_before = 1
         self._asked = False
         waiting, self._waiting = self._waiting, []
         failure: StoreError | None = None

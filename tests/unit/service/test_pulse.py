@@ -112,6 +112,31 @@ def test_many_waiters_one_commit() -> None:
     in_loop(act)
 
 
+@pytest.mark.parametrize(
+    "arriving, answered, flushes",
+    [
+        ([1, 0], [1, 1], 1),
+        ([1, 1, 1], [1, 2, 3], 3),
+        ([2, 0, 0], [0, 2, 2], 1),
+        ([2, 3, 1, 0, 0], [0, 0, 0, 6, 6], 1),
+        ([60, 60, 1, 0], [0, 120, 121, 121], 2),
+    ],
+)
+def test_several_wait_while_their_group_grows(arriving: list[int], answered: list[int], flushes: int) -> None:
+    async def act(rig: Rig) -> None:
+        told: list[StoreError | None] = []
+        found = []
+        for count in arriving:
+            rig.service.pending = True
+            for _ in range(count):
+                rig.pulse.behind_commit(told.append)
+            await asyncio.sleep(0)
+            found.append(len(told))
+        assert (found, rig.service.flushes) == (answered, flushes)
+
+    in_loop(act)
+
+
 def test_a_failed_commit_is_told_to_each_waiter() -> None:
     async def act(rig: Rig) -> None:
         rig.service.pending, rig.service.failure = True, StoreFailed("full")
