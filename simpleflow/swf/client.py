@@ -172,9 +172,12 @@ class Client:
             status, told = self._transport.post(signed, body, _TIMEOUTS.get(operation, _TIMEOUT))
         except OSError as error:
             raise Unreachable(f"{operation}: SWF cannot be reached at {self.endpoint_url}: {error}") from error
-        if status == 200:
+        if status != 200:
+            raise _refused(operation, status, told)
+        try:
             return orjson.loads(told) if told else {}
-        raise _refused(operation, status, told)
+        except orjson.JSONDecodeError as error:
+            raise Unreachable(f"{operation}: the answer from {self.endpoint_url} is not SWF's: {error}") from error
 
 
 def backed_off(attempt: int, chance: random.Random) -> float:

@@ -125,9 +125,10 @@ class Decider:
             try:
                 own = task_list == self._own_list
                 work = poll_decision(client, self._domain, task_list, self._identity, since_last=own)
-            except SwfError as error:
+            except Exception as error:
                 failures += 1
-                logger.warning("poll of %s failed (%d in a row): %s", task_list, failures, error)
+                unknown = not isinstance(error, SwfError)
+                logger.warning("poll of %s failed (%d in a row): %s", task_list, failures, error, exc_info=unknown)
                 self._wait(stop, backed_off(failures, self._chance))
                 continue
             failures = 0

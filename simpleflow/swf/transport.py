@@ -59,13 +59,13 @@ class Direct:
             connected.settimeout(timeout)
             connected.sendall(request)
             answer = _Answer()
-            while not answer.complete:
+            while not answer.status:
                 data = connected.recv(_CHUNK)
                 if not data:
                     raise ConnectionResetError("the connection was closed before the answer was complete")
                 answer.feed(data)
             kept = answer.kept
-            return answer.parser.get_status_code(), b"".join(answer.body)
+            return answer.status, b"".join(answer.body)
         except httptools.HttpParserError as error:
             raise OSError(f"the answer is no HTTP: {error}") from error
         finally:
@@ -98,19 +98,29 @@ class Direct:
 
 
 class _Answer:
-    """Collects an answer; its ``on_`` methods are called by the parser."""
+    """Collects an answer; its ``on_`` methods are called by the parser. ``status`` is 0 until it is complete.
+
+    What comes behind it nobody has asked for, as when the network repeats it: such a connection is not kept.
+    """
 
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
         self.feed = self.parser.feed_data
         self.body: list[bytes] = []
-        self.complete = self.kept = False
+        self.status = 0
+        self.kept = False
+
+    def on_message_begin(self) -> None:
+        self.kept = False
 
     def on_body(self, body: bytes) -> None:
-        self.body.append(body)
+        if not self.status:
+            self.body.append(body)
 
     def on_message_complete(self) -> None:
-        self.complete, self.kept = True, self.parser.should_keep_alive()
+        status = self.parser.get_status_code()
+        if not self.status and status >= 200:  # before it there may be a 100 Continue
+            self.status, self.kept = status, self.parser.should_keep_alive()
 
 
 class Proxied:

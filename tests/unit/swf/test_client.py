@@ -105,6 +105,7 @@ def test_a_fault_keeps_its_code_and_message_and_is_not_tried_again(connect: Any)
         Response(400, {"__type": "com.amazon.coral.availability#ThrottlingException", "message": "Rate exceeded"}),
         Response(500, {"__type": "com.amazon.coral.service#InternalFailure"}),
         Response(502, b"<html>"),
+        Response(200, b"<html>"),
         TimeoutError("timed out"),
         ConnectionResetError("reset"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from typing import Any, ClassVar
 
 import pytest
@@ -318,3 +319,19 @@ def test_an_error_of_the_engine_does_not_end_the_decider(
     assert "ZeroDivisionError" in caplog.text
     world.decider.handle(world.client, work)  # the same task once more, as after a timeout
     assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
+
+
+@pytest.mark.parametrize("error", [Unreachable("nobody there"), ValueError("garbage")])
+def test_nothing_ends_a_poller(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    world, stop = World(Triples), threading.Event()
+    world.client.fail_next["PollForDecisionTask"] = [error]
+
+    def wait(stop: threading.Event, seconds: float) -> bool:
+        stop.set()
+        return True
+
+    engine = Engine(world.workflows.find)
+    decider = Decider(lambda: world.client, "d", "decide", engine, world.workflows, wait=wait)
+    decider._poll("decide", stop)
+    assert f"poll of decide failed (1 in a row): {error}" in caplog.text
+    assert ("Traceback" in caplog.text) == isinstance(error, ValueError)

@@ -103,6 +103,14 @@ def test_other_forms_of_an_answer(serve: Callable[..., Server], answer: bytes) -
     carrier.close()
 
 
+@pytest.mark.parametrize("more", [OK, OK[:20], b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad"])
+def test_what_follows_an_answer_is_no_part_of_it_nor_of_the_next(serve: Callable[..., Server], more: bytes) -> None:
+    carrier = Direct(serve([OK + more], [OK]).url, None)
+    assert carrier.post({}, b"", 20) == (200, b"ok")
+    assert carrier.post({}, b"", 20) == (200, b"ok")
+    carrier.close()
+
+
 def test_a_large_body_arrives_whole(serve: Callable[..., Server]) -> None:
     body = b"x" * 3_000_000
     carrier = Direct(serve([b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + body]).url, None)
