@@ -140,9 +140,10 @@ def refused(error: Refused, target: Target, client: Client) -> click.ClickExcept
     if error.code != "UnknownResourceFault":
         return click.ClickException(str(error))
     if error.message.startswith("Unknown domain"):
+        hint = f" To use SWF_DOMAIN ({target.passed_over}), pass it with --domain." if target.passed_over else ""
         return Unknown(
             f"there is no domain {target.domain!r} at {client.endpoint_url}; "
-            "`simpleflow domain.list` lists those that there are."
+            f"`simpleflow domain.list` lists those that there are.{hint}"
         )
     if error.message.startswith("Unknown execution"):
         run = f" with the run id {target.run_id!r}" if target.run_id is not None else ""

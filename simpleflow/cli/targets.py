@@ -41,10 +41,14 @@ TASK = Shape(("WORKFLOW_ID", "TASK_ID"), ("RUN_ID",))
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the words name. ``words`` are all of them but the domain, by their names in the shape."""
+    """What the words name. ``words`` are all of them but the domain, by their names in the shape.
+
+    ``passed_over`` is SWF_DOMAIN, if it is set and the domain stood among the words.
+    """
 
     domain: str
     words: dict[str, str]
+    passed_over: str | None = None
 
     @property
     def workflow_id(self) -> str:
@@ -69,7 +73,7 @@ def read_target(shape: Shape, words: Sequence[str], option: str | None) -> Targe
     with_domain = bool(rest) and shape.fits(len(rest) - 1)
     without = bool(variable) and shape.fits(len(rest))
     if with_domain and (shape.domain_first or not without):
-        return _target(shape, rest[0], rest[1:])
+        return _target(shape, rest[0], rest[1:], variable)
     if without:
         return _target(shape, str(variable), rest)
     if shape.fits(len(rest)):
@@ -77,8 +81,8 @@ def read_target(shape: Shape, words: Sequence[str], option: str | None) -> Targe
     raise Refusal(f"{_counted(rest)}; expected {shape.usage}.")
 
 
-def _target(shape: Shape, domain: str, words: list[str]) -> Target:
-    return Target(domain, dict(zip(shape.needs + shape.takes, words, strict=False)))
+def _target(shape: Shape, domain: str, words: list[str], passed_over: str | None = None) -> Target:
+    return Target(domain, dict(zip(shape.needs + shape.takes, words, strict=False)), passed_over)
 
 
 def _counted(words: list[str]) -> str:

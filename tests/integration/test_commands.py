@@ -6,6 +6,7 @@ import ast
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,31 @@ def test_help_tells_what_to_write(name: str) -> None:
     ran = done(run(name, "--help"))
     (example,) = [line.strip() for line in ran.lines if "Example:" in line]
     assert example.startswith("Example: simpleflow ") and f" {name} " in example
+
+
+DOCUMENTED = re.findall(r"^   \$ (.*simpleflow .*)$", (ROOT / "docs" / "commands.rst").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", DOCUMENTED)
+def test_documented_lines_do_what_they_shall(line: str, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables, _, command = line.partition("simpleflow ")
+    for name, value in (variable.split("=") for variable in variables.split()):
+        monkeypatch.setenv(name, value)
+    command = command.partition(" > ")[0].replace("basic-example-1438722273", "completed")
+    assert done(run(*command.split())).lines
+
+
+def test_a_listing_of_several_pages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stages.use(monkeypatch, Stage())
+    for number in range(1100):
+        stage.start(f"many-{number}", input="[]")
+    stage.client.calls.clear()
+    lines = done(run("--format", "csv", "workflow.list", DOMAIN)).lines
+    assert [line.split(",")[0] for line in lines[1:1101]] == [f"many-{number}" for number in reversed(range(1100))]
+    assert len(stage.client.requests("ListOpenWorkflowExecutions")) == 2
+    # no further page is asked for when enough is shown
+    done(run("--format", "csv", "workflow.filter", DOMAIN, "--limit", "1000", "--columns", "workflow-id"))
+    assert len(stage.client.requests("ListOpenWorkflowExecutions")) == 3
 
 
 # -- commands that change something

@@ -52,6 +52,15 @@ def test_what_the_client_raises_is_told_in_a_line(
     assert ran.stderr.startswith("Error: ") and message in ran.stderr and ran.stderr.count("\n") == 1
 
 
+def test_a_workflow_id_that_was_read_as_the_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    command_line.use(monkeypatch, Failing(refused("UnknownResourceFault", "Unknown domain: w")))
+    monkeypatch.setenv("SWF_DOMAIN", "mine")
+    hint = "To use SWF_DOMAIN (mine), pass it with --domain."
+    assert hint in run("workflow.info", "w", "run-id").stderr
+    assert hint not in run("workflow.info", "--domain", "other", "w", "run-id").stderr
+    assert hint not in run("workflow.info", "w").stderr
+
+
 def test_the_endpoint_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     command_line.use(monkeypatch, None)
     named: list[str | None] = []

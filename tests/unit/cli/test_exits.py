@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from simpleflow.cli.exits import MEANINGS, Exit, exit_of
@@ -24,3 +27,9 @@ def test_how_an_execution_closed_is_the_exit_code(close: str, code: int) -> None
 def test_each_code_has_a_meaning() -> None:
     assert set(MEANINGS) == set(Exit)
     assert sorted(Exit) == [0, 1, 2, 3, 4, 5, 6, 130]
+
+
+def test_the_codes_are_documented() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "commands.rst").read_text()
+    rows = re.findall(r"\* - (\d+)\n     - (.+)", page)
+    assert {int(code): meaning for code, meaning in rows} == {int(code): text for code, text in MEANINGS.items()}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,3 +234,9 @@ def test_objects_stand_for_rows_in_json(format: str, monkeypatch: pytest.MonkeyP
     assert "whole" in shown(monkeypatch, listing(), format=format)
     assert "whole" not in shown(monkeypatch, listing(), format="csv")
     assert '"A"' in shown(monkeypatch, listing(), format=format, columns=("a",))
+
+
+def test_the_formats_are_documented() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "commands.rst").read_text()
+    listed = re.findall(r"\* - (``\w+``(?:, ``\w+``)*)\n", page)
+    assert sorted(re.findall(r"\w+", " ".join(listed))) == sorted(FORMATS)
