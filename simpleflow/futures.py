@@ -29,6 +29,18 @@ _UNSET: Any = object()
 _numbers = itertools.count(1)
 
 
+class Recorded:
+    """A recorded payload that is passed on and that nobody has opened: ``text`` is what stands in its field."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"<Recorded {self.text}>"
+
+
 class Waitable(Protocol):
     """What code can be parked for."""
 
@@ -46,6 +58,9 @@ class Port(Protocol):
 
     def decode(self, text: str | None) -> Any:
         """The value of a recorded payload."""
+
+    def payload(self, text: str | None) -> Any:
+        """The same to be passed on: what stands outside the history is a ``Recorded``."""
 
     def start_wait_timer(self, seconds: float) -> Future[None]:
         """A timer of the library's own, for a wait with a timeout."""
@@ -140,11 +155,7 @@ class Future(Generic[T]):
 
     @property
     def result(self) -> T:
-        if not self.ready:
-            self._parked = True
-            _block_on(self._port, self)
-        if self.failure is not None:
-            self._throw(self.failure)
+        self.join()
         return self._get_value()  # type: ignore[no-any-return]
 
     @property
@@ -153,6 +164,14 @@ class Future(Generic[T]):
         self.wait()
         self._ask()
         return self._exception
+
+    def join(self) -> None:
+        """Wait for the result without looking at it; raises what ``result`` raises."""
+        if not self.ready:
+            self._parked = True
+            _block_on(self._port, self)
+        if self.failure is not None:
+            self._throw(self.failure)
 
     def wait(self) -> None:
         """Wait for the end of the task and raise nothing."""
@@ -215,9 +234,12 @@ class Future(Generic[T]):
             self._callbacks.pop(callback, None)
 
     def payload(self) -> Any:
-        """The value as recorded, to be encoded again: what an author did to ``result`` does not show in it."""
+        """The value as recorded, to be encoded again: what an author did to ``result`` does not show in it.
+
+        What stands outside the history is not fetched: it is a ``Recorded``, here or inside.
+        """
         if self._text is not None and self._port is not None:
-            return self._port.decode(self._text)
+            return self._port.payload(self._text)
         return self._get_value()
 
     @property
@@ -324,7 +346,10 @@ class FutureItem(Mirror):
         self.follow(original)
 
     def payload(self) -> Any:
-        return self._pick(super().payload())
+        whole = super().payload()
+        if isinstance(whole, Recorded) and self._port is not None:
+            whole = self._port.decode(whole.text)
+        return self._pick(whole)
 
     def cancel(self) -> bool:
         raise TypeError(f"{self!r} is a part of another future's value; cancel that future.")

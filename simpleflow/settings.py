@@ -114,6 +114,7 @@ SETTINGS: dict[str, Setting] = {
     "SIMPLEFLOW_JUMBO_FIELDS_BUCKET": _text(None),
     "SIMPLEFLOW_JUMBO_FIELDS_MAX_SIZE": _whole(5 * 1024**2),
     "SIMPLEFLOW_JUMBO_FIELDS_READ": _text(None),
+    "SIMPLEFLOW_PAYLOAD_CODEC": _text(None),
     "SIMPLEFLOW_S3_HOST": _text("s3.amazonaws.com"),
     "SIMPLEFLOW_S3_SSE": _flag(False),
     "SIMPLEFLOW_SYSLOG_TARGET": _text(None),

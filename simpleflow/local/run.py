@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import settings
-from ..payloads import codec
+from ..payloads import codec, signatures
 from ..payloads.objects import fields
 from ..process.perform import Middlewares
 from ..replay.task_calls import call_hook
@@ -24,8 +24,10 @@ class WrongArguments(TypeError):
 
 
 def run(workflow_class: type[Workflow], /, *args: Any, check_replay: bool = False, **kwargs: Any) -> Any:
-    """Run a workflow here; what it returned. Raises NotCompleted, and what ``execute`` raises."""
-    return execute(workflow_class, args, kwargs, check_replay=check_replay).value
+    """Run a workflow here; what it returned, as annotated. Raises NotCompleted, and what ``execute`` raises."""
+    value = execute(workflow_class, args, kwargs, check_replay=check_replay).value
+    reader = signatures.reader(workflow_class.run, "the result")
+    return value if reader is None else reader(value)
 
 
 def execute(

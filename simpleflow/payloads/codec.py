@@ -87,6 +87,15 @@ def canonical(text: str | None) -> str:
     return encode(decode(text))
 
 
+def embedded(text: str | None) -> str:
+    """JSON of the same value, as it is if it is JSON: to stand inside other JSON."""
+    try:
+        orjson.loads(text or "")
+    except orjson.JSONDecodeError:
+        return canonical(text)
+    return text or ""
+
+
 # -- encoding -------------------------------------------------------------------------------------------------------
 
 #: What needs no look at its parts.

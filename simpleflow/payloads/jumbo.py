@@ -6,7 +6,8 @@ same reference in every process, which replay relies on; and who reads an object
 of another form, as older versions have written them, are read too; of these only the size can be checked.
 
 What is no reference must never be taken for one: a text of somebody's that begins like a reference is written behind
-``simpleflow+text:``. A JSON text never begins so.
+``simpleflow+text:``. A JSON text never begins so. An object holds what would stand in the field if there were room; a
+reference that it should begin with is not followed.
 
 A reference is somebody else's input. Its path is brought to normal form when it is read, and compared with the
 configured stores segment by segment, so neither ``..`` nor a bucket with a longer name leads out of them.
@@ -23,7 +24,8 @@ from dataclasses import dataclass
 from ..exceptions import PayloadRefused, PayloadWrong
 
 PREFIX = "simpleflow+"
-_PLAIN = f"{PREFIX}text:"
+#: Stands before somebody's text that begins like a reference.
+TEXT = f"{PREFIX}text:"
 _REFERENCE = re.compile(r"simpleflow\+([a-z][a-z0-9]*)://([^\x00-\x1f\x7f]+) ([0-9]{1,15})")
 _LOCATION = re.compile(r"(?:([a-z][a-z0-9]*)://)?((?!\w*://)[^\x00-\x1f\x7f]+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -112,6 +114,10 @@ def _text(body: bytes) -> str | None:
         return None
 
 
+class Written(str):
+    """A text in the form in which it stands in a field: nothing in front of it is to be added or taken away."""
+
+
 class Unsent(str):
     """A reference whose object is not in its store yet: it carries the content there."""
 
@@ -140,12 +146,17 @@ def named(root: Location, body: bytes) -> Unsent:
 
 def escaped(text: str) -> str:
     """``text`` as it stands in a field, where it could be taken for a reference."""
-    return _PLAIN + text if text.startswith(PREFIX) else text
+    return TEXT + text if text.startswith(PREFIX) else text
 
 
 def unescaped(text: str) -> str | None:
     """The text that ``escaped`` was given; None if it has not written this."""
-    return text[len(_PLAIN) :] if text.startswith(_PLAIN) else None
+    return text[len(TEXT) :] if text.startswith(TEXT) else None
+
+
+def begins(text: str | None) -> bool:
+    """Whether a field holds more than plain text: a reference, or something that a prefix explains."""
+    return text is not None and text.startswith(PREFIX)
 
 
 def reference(text: str | None) -> Reference | None:
@@ -171,5 +182,4 @@ def _digest_of(text: str) -> str | None:
     found = reference(text)
     if found is not None:
         return found.digest
-    plain = unescaped(text)
-    return digest(content(text if plain is None else plain))
+    return digest(content(text))

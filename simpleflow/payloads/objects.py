@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .. import settings
 from ..exceptions import PayloadRefused, PayloadWrong
 from ..settings import SettingError
+from . import coding
 from .cache import Cache, open_cache
 from .fields import Fields
 from .jumbo import Location, Reference, location
@@ -65,11 +66,12 @@ def fields() -> Fields:
         read or "",
         settings.SIMPLEFLOW_JUMBO_FIELDS_MAX_SIZE,
         (settings.SIMPLEFLOW_ENABLE_DISK_CACHE, settings.SIMPLEFLOW_CACHE_DIR),
+        settings.SIMPLEFLOW_PAYLOAD_CODEC or "",
     )
 
 
 @functools.lru_cache(maxsize=16)
-def _fields(bucket: str, read: str, max_size: int, cache: tuple[bool, str | None]) -> Fields:
+def _fields(bucket: str, read: str, max_size: int, cache: tuple[bool, str | None], codec: str) -> Fields:
     """``cache`` is what the cache depends on; it is made only where there is something to cache."""
     write = _configured("SIMPLEFLOW_JUMBO_FIELDS_BUCKET", bucket) if bucket.strip() else None
     further = tuple(_configured("SIMPLEFLOW_JUMBO_FIELDS_READ", text) for text in read.split(",") if text.strip())
@@ -80,7 +82,13 @@ def _fields(bucket: str, read: str, max_size: int, cache: tuple[bool, str | None
         "memory": MEMORY,
     }
     far = any(place.scheme == "s3" for place in places)
-    return Fields(write, further, max_size, StoredObjects(stores, open_cache() if far else None))
+    return Fields(
+        write,
+        further,
+        max_size,
+        StoredObjects(stores, open_cache() if far else None),
+        coding.load(codec) if codec else None,
+    )
 
 
 def _configured(setting: str, text: str) -> Location:

@@ -92,6 +92,6 @@ def _compare_end(run: Run, events: Sequence[Event]) -> None:
         raise NondeterminismError(end["eventId"], f"the end {end['eventType']}", f"the end {run.ending.kind}")
     (today,) = (value for name, value in run.ending.wire.items() if name != "decisionType")
     for member in _COMPARED[kind]:
-        if not same(attributes.get(member), today.get(member), decode=run.decode):
+        if not same(attributes.get(member), today.get(member), door=run):
             recorded = f"the {member} {attributes.get(member)!r:.200} of the workflow"
             raise NondeterminismError(end["eventId"], recorded, f"the {member} {today.get(member)!r:.200}")

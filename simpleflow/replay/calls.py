@@ -42,7 +42,7 @@ class Owner:
                 self.input.release()  # it was stored before it was recorded
             return
         refused = record.outcome_id == record.event_id and record.input is None
-        fits = refused or same(record.input, self.input, self._ignored, self.run.decode)
+        fits = refused or same(record.input, self.input, self._ignored, self.run)
         if record.type_name != self.type_name or not fits:
             raise NondeterminismError(record.event_id, record.describe(), self.describe())
 
@@ -96,7 +96,7 @@ class Call(Owner):
 
     def launch(self) -> None:
         if self.text is not None:
-            self.input = self.run.fields.name(self._field, filled(self.text, self.holes))
+            self.input = self.run.named(self._field, filled(self.text, self.holes))
         self.launched = True
         self.run.emit(self)
 
@@ -116,7 +116,7 @@ class TimerCall(Call):
         super().__init__(run)
         self.key = (s.TIMER, names.checked("timer id", timer_id, reserved=reserved))
         self.seconds = _whole_seconds(timer_id, timeout)
-        self.control = None if control is None else run.fields.name("control", codec.encode(control))
+        self.control = None if control is None else run.named("control", codec.encode(control))
 
     def decision(self) -> Wire:
         return decision("StartTimer", timerId=self.key[1], startToFireTimeout=str(self.seconds), control=self.control)
@@ -240,7 +240,7 @@ class SignalCall(Call):
         self.target = run.workflow_id if to_self else names.checked("workflow id", task.workflow_id, free=True)
         self.target_run = run.run_id if to_self else task.run_id
         self.name = names.checked("signal name", task.name, free=True)
-        self.control = None if task.control is None else run.fields.name("control", codec.encode(task.control))
+        self.control = None if task.control is None else run.named("control", codec.encode(task.control))
         self.key = (s.SIGNAL, (self.target, self.target_run, self.name))
         self._refusals = 0
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import TaskException
-from ..payloads import limits
 from ..payloads.fields import INLINE, Fields
 from ..tracebacks import author_traceback
 from .decisions import Wire, decision
@@ -32,8 +31,8 @@ def completed(result: str) -> Ending:
 
 def failed(reason: str, details: str | None = None, fields: Fields = INLINE) -> Ending:
     """A reason that is too long stands whole in the details; details that are too long for ``fields`` are cut."""
-    short = limits.shorten_reason(reason)
-    if short != reason:
+    short = fields.brief("reason", reason)
+    if fields.fetch(short) != reason:
         details = f"{reason}\n{details or ''}"
     if details is not None:
         details = fields.fitting("details", details)

@@ -221,7 +221,7 @@ def find_class(find_workflow: FindWorkflow, workflow_type: str, started: Event, 
     """The Workflow class of an execution. Raises DecisionAbandoned."""
     text = started[ATTRIBUTES["WorkflowExecutionStarted"]].get("input") or ""
     try:
-        return find_workflow(workflow_type, fields.fetch(text) or "")
+        return find_workflow(workflow_type, fields.outer(text) or "")
     except PayloadUnavailable as error:
         raise DecisionAbandoned(str(error)) from error
     except PayloadError:  # the run will tell

@@ -108,7 +108,7 @@ def _context(run: Run) -> str | None:
     if not waiting and not run.state.context:
         return None
     text = json.dumps({"waiting_signals": waiting}, separators=(",", ":")) if waiting else ""
-    text = run.fields.name("execution_context", text)
+    text = run.named("execution_context", text)
     return None if text == (run.state.context or "") else text
 
 

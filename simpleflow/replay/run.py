@@ -42,7 +42,7 @@ from ..payloads.fields import INLINE, Fields
 from ..signal import NextSignal, WaitForSignal
 from . import calls, failures, task_calls, views
 from . import state as s
-from .arguments import encoded, filled
+from .arguments import encoded, filled, same
 from .endings import CANCELED, Ending, canceled, completed, continued, driven, ending_of, failed
 from .events import Batch, as_datetime
 from .fibers import Fibers, Replaying
@@ -95,6 +95,7 @@ class Run:
         self.task_list_override = task_list_override
         self.effects = effects or []
         self.fields = fields
+        self._extra: dict[str, Any] = {}  # what the input says besides the arguments
         self.state = ExecutionState()
         self.time: float | datetime = 0
         self.events: list[Event] = []  # kept only for hooks
@@ -264,7 +265,7 @@ class Run:
             result = self.workflow.run(*args, **kwargs)
             if inspect.iscoroutine(result):
                 result = driven(result)
-            text = self.fields.name("result", self._text_of(result, "result"))
+            text = self.named("result", self._text_of(result, "result"))
             for failure in self.failures:
                 if not failure.asked:
                     raise failure.exception.with_traceback(None)
@@ -279,6 +280,8 @@ class Run:
 
     def _input(self) -> dict[str, Any]:
         value = self.decode(self.state.execution.get("input"))
+        if isinstance(value, dict) and "__extra" in value:
+            self._extra = {"__extra": value["__extra"]}
         if value is None:
             return {"args": [], "kwargs": {}}
         if isinstance(value, dict) and value.keys() & {"args", "kwargs"}:
@@ -300,7 +303,7 @@ class Run:
         """The JSON of a value of the author's, when all futures in it are there."""
         text, holes = encoded(value, root)
         for future in holes:
-            future.result  # noqa: B018 - waits, and raises what is to be raised
+            future.join()
         return filled(text, holes)
 
     def call_author(self, function: Callable[[], None]) -> None:
@@ -381,6 +384,21 @@ class Run:
         if text is None or text[:1] != _REFERENCE:
             return codec.decode(text)
         return codec.decode(self.fetch(text))
+
+    def payload(self, text: str | None) -> Any:
+        if text is None or text[:1] != _REFERENCE:
+            return codec.decode(text)
+        try:
+            return self.fields.payload(text)
+        except PayloadUnavailable as error:
+            self._stop(DecisionAbandoned(str(error)))
+
+    def named(self, field: str, text: str) -> str:
+        """What stands in a field for a text. Raises JumboTooLargeError; what the world does gives the decision up."""
+        try:
+            return self.fields.name(field, text)
+        except PayloadUnavailable as error:
+            self._stop(DecisionAbandoned(str(error)))
 
     def fetch(self, text: str | None) -> str | None:
         """The text of a field. Raises PayloadError where that cannot change; anything else gives the decision up."""
@@ -483,7 +501,7 @@ class Run:
         twin = self._computed.setdefault(call.key, call)
         if twin is call:
             return None
-        if (twin.type_name, twin.input) != (call.type_name, call.input):
+        if twin.type_name != call.type_name or not same(twin.input, call.input, door=self):
             raise DuplicateTaskId(call.key[1], twin.describe(), call.describe())
         return twin
 
@@ -553,13 +571,10 @@ class Run:
 
     def continue_as_new(self, text: str) -> None:
         execution = self.state.execution
-        envelope = codec.decode(text)
-        old = self.decode(execution.get("input"))
-        if isinstance(old, dict) and "__extra" in old:
-            envelope["__extra"] = old["__extra"]
+        envelope = {**self.payload(text), **self._extra}
         self.end(
             continued(
-                input=self.fields.name("input", codec.encode(envelope)),
+                input=self.named("input", encoded(envelope)[0]),
                 executionStartToCloseTimeout=execution.get("executionStartToCloseTimeout"),
                 taskStartToCloseTimeout=execution.get("taskStartToCloseTimeout"),
                 taskList=execution.get("taskList"),
@@ -622,7 +637,7 @@ class Run:
                 recorded = f"side effect number {number + 1}: {text:.200}"
                 self._stop(NondeterminismError(0, recorded, f"side effect number {number + 1} named {name!r}"))
         else:
-            text = self.fields.name("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
+            text = self.named("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
             effect = self.decode(text)
         self.observed.append(text)
         self.emit(calls.SideEffect(self, text))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..exceptions import PayloadError
-from ..futures import Future
+from ..futures import Future, Recorded
 from ..payloads import codec
 from ..payloads.jumbo import PREFIX
 from .calls import Propagation
@@ -86,7 +86,9 @@ class Signals:
         if '"__propagate"' not in text and not text.startswith(PREFIX):
             return False
         try:
-            value = self._run.decode(text)
+            value = self._run.payload(text)
+            if isinstance(value, Recorded):
+                value = self._run.decode(text)
         except (PayloadError, codec.DecodeError):
             return False  # who waits for it is told
         return isinstance(value, dict) and value.get("__propagate") is True

@@ -69,7 +69,7 @@ class TaskCall(Call):
         self.raises = payload.raises_on_failure if override is None else override
         self.priority = run.priority_of(payload)
         if not self.holes:
-            self._whole = run.fields.name("input", self.text)  # an author's mistake shows at submit
+            self._whole = run.named("input", self.text)  # an author's mistake shows at submit
         if definition.numbered:
             self.key = (self.kind, names.shortened(definition.prefix + run.number(self.kind, payload.name)))
 
@@ -119,10 +119,10 @@ class TaskCall(Call):
             return self._whole
         text = filled(self.text, self.holes)
         if self._extra:
-            envelope = codec.decode(text)
+            envelope = self.run.payload(text)
             envelope["args"] += [future.payload() for future in self._extra]
-            text = codec.encode(envelope)
-        named: str = self.run.fields.name("input", text)
+            text = encoded(envelope)[0]
+        named: str = self.run.named("input", text)
         return named
 
     def _launch_computed(self) -> None:
@@ -146,7 +146,7 @@ class TaskCall(Call):
         elif twin._exception is not None:
             self.future.set_exception(twin._exception)
         elif twin.done:
-            self.future.set_finished(twin.payload())
+            self.future.set_text(encoded(twin.payload())[0])
 
     # -- what becomes of it
 
@@ -196,7 +196,7 @@ class TaskCall(Call):
         exception = failures.exception_of(record, self.run.fetch_told)
         match verdict:
             case failures.Retry(delay, text):
-                self.input = self.input if text is None else self.run.fields.name("input", text)
+                self.input = self.input if text is None else self.run.named("input", text)
                 if delay:
                     self._later(delay)
                 else:

@@ -48,6 +48,9 @@ class FakePort:
             parent.switch()
         self.waiter = None
 
+    def payload(self, text: str | None) -> Any:
+        return json.loads(text or "null")
+
     def decode(self, text: str | None) -> Any:
         self.decoded.append(text)
         return None if text is None else json.loads(text)

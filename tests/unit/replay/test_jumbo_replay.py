@@ -234,17 +234,17 @@ def test_claims_compare_text_then_digest_then_content(store: Watched, ignored: f
     elsewhere = Fields(location("memory://other"), max_size=10**6)
     text = json.dumps({"args": [LONG]}, separators=(",", ":"))
     here = door.store("input", text)
-    assert same(here, here, ignored, door.decode)
-    assert same(str(elsewhere.name("input", text)), here, ignored, door.decode)  # from when the bucket was another
-    assert same(text, here, ignored, door.decode)  # from when there was none
+    assert same(here, here, ignored, door)
+    assert same(str(elsewhere.name("input", text)), here, ignored, door)  # from when the bucket was another
+    assert same(text, here, ignored, door)  # from when there was none
     assert store.got == []
     other = door.store("input", json.dumps({"args": [LONG]}, indent=4))  # by another encoder
-    assert same(other, here, ignored, door.decode)
+    assert same(other, here, ignored, door)
     assert sorted(store.got) == sorted([other, here])
     changed = door.store("input", json.dumps({"args": [LONG + "!"]}))
-    assert not same(changed, here, ignored, door.decode)
+    assert not same(changed, here, ignored, door)
     more = door.store("input", json.dumps({"args": [LONG], "meta": 1}))
-    assert same(more, here, ignored, door.decode) == bool(ignored)
+    assert same(more, here, ignored, door) == bool(ignored)
 
 
 def test_changed_code_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
