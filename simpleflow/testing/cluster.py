@@ -155,7 +155,7 @@ class Cluster(Stage):
             return True
         options = self._work_options()
         if not options:
-            return self._late_answer() or self._wait()
+            return self._wait()
         if self._faults_left:
             options += self._fault_options()
         self._chance.choices(options, [option.weight for option in options])[0].act()
@@ -163,6 +163,7 @@ class Cluster(Stage):
 
     def _work_options(self) -> list[_Option]:
         options = [_Option(1, partial(self._happen, act)) for act in self._outside]
+        options += [_Option(2, act) for act in self._late_answers()]
         decisions, activities = self._ready("decision"), self._ready("activity")
         private = self._orphaned.union(*(actor.own for actor in self._deciders))
         for decider in self._deciders:
@@ -336,19 +337,16 @@ class Cluster(Stage):
         self.service = self._new_service()
         self.memory.restore(self.service)
 
-    def _late_answer(self) -> bool:
-        """Who hung comes round, once SWF has given the task up."""
+    def _late_answers(self) -> Iterator[Callable[[], object]]:
+        """Who hung may come round once SWF has given the task up."""
         for decider in self._deciders:
             for held in decider.held:
-                if given_up(self.events(held.work.key.run_id), held.work.started_event_id):
-                    self._decide(decider, held)
-                    return True
+                if held.stalled and given_up(self.events(held.work.key.run_id), held.work.started_event_id):
+                    yield partial(self._decide, decider, held)
         for worker in self._workers:
             job = worker.job
             if worker.stalled and job is not None and given_up(self.events(job.work.call.run_id), job.started_id):
-                self._give(worker)
-                return True
-        return False
+                yield partial(self._give, worker)
 
     # -- the way to the service
 
