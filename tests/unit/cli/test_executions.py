@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -104,6 +105,24 @@ def test_no_more_is_asked_for_than_shown(stage: Stage) -> None:
 )
 def test_filters(options: list[str], found: list[str], stage: Stage) -> None:
     assert ids(*options) == found
+
+
+@pytest.mark.parametrize(("options", "oldest"), [([], -32_400), (["--utc"], 0)])
+def test_a_date_without_a_zone_is_local_or_with_utc_of_utc(
+    options: list[str], oldest: int, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert run("workflow.filter", DOMAIN, "--from-date", "1970-01-01", *options).code == 0
+        first_start = run("workflow.filter", DOMAIN, "--columns", "start-timestamp", "--limit", "1", *options).stdout
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    (request, _) = stage.client.requests("ListOpenWorkflowExecutions")
+    assert request["startTimeFilter"] == {"oldestDate": oldest}
+    assert first_start.startswith("1970-01-01T00:16:40." if options else "1970-01-01T09:16:40.")
+    assert first_start.endswith("Z\n" if options else "+09:00\n")
 
 
 @pytest.mark.parametrize(
