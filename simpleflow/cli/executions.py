@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -18,7 +16,7 @@ from ..swf.errors import Refused
 from ..swf.executions import describe, first_event
 from .calling import Call, swf_command
 from .exits import Refusal
-from .output import Listing, Row
+from .output import Listing
 from .targets import DOMAIN
 from .times import instant
 
@@ -229,7 +227,7 @@ def filter_executions(
         close_status,
     )
     rows = (_Found(call, info) for info in _find(call, status, started, asked.request()) if asked.has(info))
-    return Listing(tuple(_COLUMNS), _with_spinner(rows))
+    return Listing(tuple(_COLUMNS), rows, activity="searching")
 
 
 def _date(text: str, option: str, utc: bool) -> int:
@@ -241,13 +239,3 @@ def _date(text: str, option: str, utc: bool) -> int:
         return int(moment.timestamp())
     except (ValueError, OverflowError):
         raise Refusal(f"{option} is {text!r}; expected a date as in 2026-08-04 or 2026-08-04T23:04:34.") from None
-
-
-def _with_spinner(rows: Iterator[Row]) -> Iterator[Row]:
-    """While they are searched somebody may be watching."""
-    if not sys.stderr.isatty():
-        yield from rows
-        return
-    console = importlib.import_module("rich.console").Console(stderr=True)
-    with console.status("searching"):
-        yield from rows

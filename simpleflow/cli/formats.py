@@ -175,5 +175,7 @@ WRITERS: dict[str, Writer] = {
     "jsonl": _jsonl,
 }
 FORMATS = tuple(WRITERS)
+#: The formats that print a row before they ask for the next.
+STREAMING = frozenset({"csv", "tsv", "jsonl"})
 #: The formats in which a row is an object.
 OBJECTS = frozenset({"json", "prettyjson", "jsonl"})

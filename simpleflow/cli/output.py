@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, TextIO
 
 from .exits import Refusal
-from .formats import FORMATS, OBJECTS, WRITERS, Look, Row, write_document
+from .formats import FORMATS, OBJECTS, STREAMING, WRITERS, Look, Row, write_document
 
 __all__ = [
     "FORMATS",
@@ -57,12 +57,14 @@ class Listing:
     datetimes with a zone, or what JSON can hold; durations are seconds.
 
     The formats of JSON show ``objects`` instead, or the one ``document``, unless columns or an order are asked for.
+    ``activity`` is what a person who watches is told while the rows are collected.
     """
 
     columns: tuple[str, ...]
     rows: Iterable[Row]
     objects: Iterable[Any] | None = None
     document: Any = None
+    activity: str | None = None
 
 
 def write(listing: Listing, output: Output) -> None:
@@ -80,7 +82,17 @@ def write(listing: Listing, output: Output) -> None:
         if output.sort is not None:
             rows = _sorted(rows, listing.columns, output.sort)
         rows = ({name: row[name] for name in columns} for row in rows)
-    WRITERS[output.format](columns, islice(rows, output.limit), look)
+    rows = islice(rows, output.limit)
+    if listing.activity and output.format not in STREAMING and sys.stderr.isatty():
+        rows = _collected(rows, listing.activity)
+    WRITERS[output.format](columns, rows, look)
+
+
+def _collected(rows: Iterable[Any], activity: str) -> list[Any]:
+    from rich.console import Console  # only where a person watches
+
+    with Console(stderr=True).status(activity):
+        return list(rows)
 
 
 def chosen(known: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:

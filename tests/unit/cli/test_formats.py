@@ -226,6 +226,18 @@ def test_states_are_coloured_for_people(
         assert ("\x1b[31mFAILED\x1b[0m" in text) == (colored and format in ("tabular", "human")), format
 
 
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_who_waits_for_rows_is_told_so(format: str, terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr, if a person watches, and not where rows show as they come."""
+    stderr = Stream(terminal=terminal)
+    monkeypatch.setattr("sys.stderr", stderr)
+    monkeypatch.setenv("TERM", "xterm")
+    text = shown(monkeypatch, Listing(("A",), iter([{"A": "first"}]), activity="searching"), format=format)
+    assert "first" in text and "searching" not in text
+    assert ("searching" in stderr.written()) == (terminal and format not in ("csv", "tsv", "jsonl"))
+
+
 @pytest.mark.parametrize("format", ["json", "prettyjson", "jsonl"])
 def test_objects_stand_for_rows_in_json(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def listing() -> Listing:
