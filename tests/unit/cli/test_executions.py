@@ -63,11 +63,12 @@ def test_those_that_started_lately(stage: Stage) -> None:
 
 def test_no_more_is_asked_for_than_shown(stage: Stage) -> None:
     assert len(listed("workflow.list", DOMAIN, "-s", "closed", "--limit", "2")) == 2
-    assert [request["maximumPageSize"] for request in stage.client.requests("ListClosedWorkflowExecutions")] == [2]
+    listed("workflow.list", DOMAIN, "-s", "closed", "--limit", "5000")
+    assert [request["maximumPageSize"] for request in stage.client.requests("ListClosedWorkflowExecutions")] == [2, 1000]
     # whoever sorts has to see all
     sorted_rows = listed("workflow.list", DOMAIN, "-s", "closed", "--limit", "2", "--sort", "workflow-id")
     assert [row["Workflow ID"] for row in sorted_rows] == ["canceled", "completed"]
-    assert "maximumPageSize" not in stage.client.requests("ListClosedWorkflowExecutions")[1]
+    assert "maximumPageSize" not in stage.client.requests("ListClosedWorkflowExecutions")[2]
 
 
 # -- workflow.filter
