@@ -4,43 +4,57 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
-import time
+import shlex
+import shutil
+import sys
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import click
+from click.core import ParameterSource
 
+from .. import log, settings
+from ..local.run import WrongArguments, check_arguments, tags_of
 from ..payloads import codec
 from ..payloads.objects import fields
 from ..process.find import NotFound, find_workflow
 from ..process.nursery import Plan
 from ..process.perform import Middlewares
-from ..process.signals import stop_on_signals
-from ..process.supervisor import Forks, Supervisor
-from ..process.trees import kill_tree
 from ..replay.work import RunKey
+from ..service.clock import RealClock
 from ..swf.client import Client
 from ..swf.errors import SwfError, Unreachable
-from ..swf.start import YEAR_SECONDS, End, Start, end_of, open_run, start, tell_interruption
-from ..workflow import Workflow
-from .decider import DeciderOptions, decide, prepare
+from ..swf.start import (
+    YEAR_SECONDS,
+    End,
+    Start,
+    end_in,
+    end_of,
+    events_after,
+    open_run,
+    start,
+    tell_interruption,
+)
+from .crew import ENDING_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS, Crew, Roles, Stop
+from .decider import DeciderOptions, prepare
 from .embedded import Embedded, EmbeddedError, join
 from .exits import Exit, exit_of
 from .inputs import read_input
-from .output import LineWatcher, Refusal, watched_stdout, write_last_line
-from .worker import WorkerOptions, serve
+from .output import LineWatcher, Output, Refusal, watched_stdout, write_last_line
+from .progress import Progress, picture
+from .screen import Relay, Screen
 from .workflow import split_tags
 
 _LOOK_SECONDS = 0.1
 _LOOK_AT_AMAZON_SECONDS = 2.0
-_GRACE_SECONDS = 0.6  # for processes that have nothing to do any more
-_PATIENCE_SECONDS = 10.0  # for activities that run when the user stops
-_ENDING_SECONDS = 8.0  # for what they do about being ended
+_TELL_SECONDS = 1.0  # between two lines of status
+_MOST_LINES = 16  # of the picture of the progress
+
+#: What a decision may take here: the decider gives up one that takes longer than 15 s. When it is killed in the middle,
+#: the decision is offered again after this time.
+_DECISION_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class Place:
 @click.option("--heartbeat", type=click.IntRange(0), default=60, show_default=True, help="Seconds between heartbeats.")
 @click.option("--display-status", type=bool, default=True, show_default=True, help="Whether to tell how it goes.")
 @click.option("--embedded", is_flag=True, help="Use the embedded service, whatever the environment says.")
-@click.option("--endpoint-url", help="Use the service at this address.")
+@click.option("--endpoint-url", metavar="URL", help="Use the service at this address.")
 @click.option("--db", type=click.Path(path_type=Path), default=Path(".simpleflow/swf.db"), show_default=True)
 @click.option("--resume", metavar="WORKFLOW_ID", help="Go on with an execution that was stopped.")
 @click.option("--middleware-pre-execution", multiple=True, help="A function f(context) to call before each activity.")
@@ -112,6 +126,11 @@ def standalone(
     except NotFound as error:
         raise Refusal(str(error)) from None
     (args, kwargs), tag_list = read_input(input, input_file), split_tags(tags)
+    try:
+        if resume is None:
+            check_arguments(workflow_class, args, kwargs)
+    except WrongArguments as error:
+        raise Refusal(str(error)) from None
     place = _place(domain, embedded, endpoint_url, db)
     click.echo(place.told, err=True)
     domain = domain or os.environ.get("SWF_DOMAIN") or "simpleflow"
@@ -125,23 +144,33 @@ def standalone(
         f"{name[:200]}-{uuid.uuid4().hex}",
         execution_timeout or getattr(workflow_class, "execution_timeout", None) or YEAR_SECONDS,
         decision_tasks_timeout,
-        tuple(tag_list),
+        tuple(tag_list or (tags_of(workflow_class, args, kwargs) if resume is None else ())),
     )
-    color = ctx.find_root().params.get("color", "auto")
+    color = _color(ctx)
+    _set_defaults()
     plan = Plan((), middleware_pre_execution, middleware_post_execution, color)
-    crew = _Crew(workflow_class, domain, nb_deciders, nb_workers, heartbeat, plan)
+    screen = Screen(stdout, live=display_status and sys.stderr.isatty())
+    relay, stop = Relay(screen), Stop()
+    crew = Crew(Roles(workflow_class, domain, nb_deciders, nb_workers, heartbeat, plan), relay)
+    ended, patience = None, GRACE_SECONDS
     try:
         key, task_list = _begun(what, resume)
-        crew.start(task_list)
         stdout.write(f"{key.workflow_id} {key.run_id}\n")
         stdout.flush()
-        ended = _follow(key, place, display_status, crew)
+        if not stop.wait(0):
+            crew.start(task_list)
+            relay.begin()
+            ended = _Follower(key, place, screen, color == "always", display_status).follow(stop)
+        if ended is None:
+            patience = PATIENCE_SECONDS + ENDING_SECONDS
+            screen.say(f"stopping; activities that run have {PATIENCE_SECONDS:g} s to finish")
     except SwfError as error:
         raise click.ClickException(str(error)) from None
     finally:
-        crew.stop()
+        crew.stop(patience, stop)
+        relay.end()
     if ended is None:
-        click.echo(f"stopped; to go on: simpleflow standalone {workflow} --resume {key.workflow_id}", err=True)
+        click.echo(f"stopped; to go on: {_command(ctx, workflow, key.workflow_id)}", err=True)
         return Exit.INTERRUPTED
     return _tell(ended, stdout)
 
@@ -167,70 +196,35 @@ def _place(domain: str | None, embedded: bool, endpoint_url: str | None, db: Pat
     return Place(f"running on the embedded service, database {db}", service)
 
 
-# -- who
+def _set_defaults() -> None:
+    """Executions live for a year, children too, unless the user has a setting for it."""
+    for name, value in (
+        ("WORKFLOW_DEFAULT_EXECUTION_TIME", YEAR_SECONDS),
+        ("WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT", _DECISION_SECONDS),
+    ):
+        if settings.lookup(name)[1] == "default":
+            os.environ[name] = str(value)
 
 
-class _Crew:
-    """The deciders and workers of this run, each kept by a supervisor."""
-
-    def __init__(
-        self, workflow: type[Workflow], domain: str, deciders: int, workers: int, heartbeat: int, plan: Plan
-    ) -> None:
-        self._workflow = workflow
-        self._domain = domain
-        self._deciders = deciders
-        self._workers = workers
-        self._heartbeat = heartbeat
-        self._plan = plan
-        self._pids: list[int] = []
-
-    def start(self, task_list: str) -> None:
-        deciding = DeciderOptions(self._domain, task_list, (self._workflow,), override=task_list)
-        working = WorkerOptions(
-            domain=self._domain,
-            task_list=task_list,
-            endpoint_url=None,
-            nb_processes=self._workers,
-            concurrency=1,
-            max_tasks_per_child=None,
-            heartbeat=self._heartbeat,
-            plan=self._plan,
-            patience=_PATIENCE_SECONDS,
-        )
-        self._supervise("Decider", self._deciders, lambda: decide(deciding))
-        self._supervise("Worker", 1, lambda: serve(working))
-
-    def _supervise(self, name: str, count: int, target: Callable[[], int]) -> None:
-        def supervise() -> int:
-            os.setpgrp()  # Ctrl-C in a terminal is for standalone, which stops its crew
-            forks = Forks()
-            return Supervisor(lambda number: forks.start(target), count, name).run()
-
-        self._pids.append(_forks().start(supervise).pid)
-
-    def stop(self, patience: float = _GRACE_SECONDS) -> None:
-        """Let them finish what they do, for so many seconds."""
-        for pid in self._pids:
-            os.kill(pid, signal.SIGTERM)
-        limit = time.monotonic() + patience
-        waiting = threading.Event()
-        while self._pids and time.monotonic() < limit:
-            self._pids = [pid for pid in self._pids if os.waitpid(pid, os.WNOHANG)[0] == 0]
-            waiting.wait(0.01)
-        for pid in self._pids:
-            kill_tree(pid)
-            os.waitpid(pid, 0)
-        self._pids = []
+def _color(ctx: click.Context) -> str:
+    """Whether there are colours, for the processes of the crew, which write to pipes."""
+    output = ctx.find_object(Output) or Output()
+    color = "always" if log.ColorModes(output.color).enabled else "never"
+    log.setup_logging(log.ColorModes(color))
+    return color
 
 
-_made: list[Forks] = []
+def _command(ctx: click.Context, workflow: str, workflow_id: str) -> str:
+    """What goes on with an execution in the same place."""
+    words = ["simpleflow", "standalone", workflow, "--resume", workflow_id]
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+        if given and option.name in _PLACES and isinstance(option, click.Option):
+            words += [option.opts[-1], *([] if option.is_flag else [str(ctx.params[option.name])])]
+    return shlex.join(words)
 
 
-def _forks() -> Forks:
-    """Lives as long as this process: its children end with it."""
-    if not _made:
-        _made.append(Forks())
-    return _made[0]
+_PLACES = frozenset({"domain", "embedded", "endpoint_url", "db"})
 
 
 # -- from the start to the end
@@ -251,57 +245,73 @@ def _begun(what: Start, resume: str | None) -> tuple[RunKey, str]:
         client.close()
 
 
-def _follow(key: RunKey, place: Place, display: bool, crew: _Crew) -> End | None:
-    """Wait for the end; None if the user stops first. A run that is continued is followed."""
-    stop = stop_on_signals()
-    client = Client()
-    shown = ""
-    while not stop.wait(place.look_seconds):
-        try:
-            ended = end_of(client, key)
-            if ended is None:
-                shown = _show(client, key, shown) if display else shown
-            elif ended.status == "ContinuedAsNew":
-                key = key._replace(run_id=ended.attributes["newExecutionRunId"])
-            else:
+class _Follower:
+    """Watches an execution to its end; a run that is continued as new is followed."""
+
+    def __init__(self, key: RunKey, place: Place, screen: Screen, color: bool, display: bool) -> None:
+        self._client = Client()
+        self._key = key
+        self._place = place
+        self._screen = screen
+        self._color = color
+        self._display = display
+        self._progress = Progress(key.workflow_id)
+        self._told = ""
+        self._tell_next = 0.0
+
+    def follow(self, stop: Stop) -> End | None:
+        """The end; None if the user stops first."""
+        while not stop.wait(self._place.look_seconds):
+            try:
+                ended = self._look()
+            except Unreachable:
+                if self._place.service is None:
+                    raise
+                self._place.service.revive()
+                continue
+            if ended is not None:
                 return ended
-        except Unreachable:
-            if place.service is None:
-                raise
-            place.service.revive()
-    click.echo("stopping; activities that run have 10 s to finish", err=True)
-    crew.stop(_PATIENCE_SECONDS + _ENDING_SECONDS)
-    return None
+        return None
 
+    def _look(self) -> End | None:
+        if not self._display:
+            ended = end_of(self._client, self._key)
+        else:
+            events = events_after(self._client, self._key, self._progress.last_event_id)
+            self._progress.take(events)
+            self._show()
+            ended = end_in(events)
+        if ended is None or ended.status != "ContinuedAsNew":
+            return ended
+        self._key = self._key._replace(run_id=ended.attributes["newExecutionRunId"])
+        self._progress = Progress(self._key.workflow_id)
+        return None
 
-def _show(client: Client, key: RunKey, shown: str) -> str:
-    """A line on stderr when something has changed."""
-    execution = {"workflowId": key.workflow_id, "runId": key.run_id}
-    counts = client.call("DescribeWorkflowExecution", {"domain": key.domain, "execution": execution})["openCounts"]
-    told = ", ".join(
-        f"{counts[member]} {one if counts[member] == 1 else more}"
-        for member, one, more in (
-            ("openActivityTasks", "activity", "activities"),
-            ("openTimers", "timer", "timers"),
-            ("openChildWorkflowExecutions", "child", "children"),
-        )
-        if counts[member]
-    )
-    if told != shown and told:
-        click.echo(f"status: {told} open", err=True)
-    return told
+    def _show(self) -> None:
+        now = RealClock().now_ms() / 1000
+        if self._screen.live:
+            width, height = shutil.get_terminal_size()
+            self._screen.draw(picture(self._progress, now, width, min(height - 1, _MOST_LINES), color=self._color))
+            return
+        told = self._progress.told()
+        if told != self._told and now >= self._tell_next:
+            self._told, self._tell_next = told, now + _TELL_SECONDS
+            self._screen.say(f"status: {told or 'deciding'}")
 
 
 def _tell(ended: End, stdout: LineWatcher) -> int:
     attributes = ended.attributes
-    click.echo(f"execution {ended.status.lower()}", err=True)
+    click.echo(f"execution {_TOLD.get(ended.status, ended.status.lower())}", err=True)
     if ended.status == "Completed":
         write_last_line(stdout, codec.canonical(fields().fetch(attributes.get("result"))))
     else:
-        for member in ("reason", "details", "timeoutType"):
+        for member in ("reason", "details"):
             if attributes.get(member):
                 click.echo(_readable(str(fields().fetch(attributes[member]))), err=True)
     return exit_of(ended.status)
+
+
+_TOLD = {"TimedOut": "timed out: it took longer than its timeout"}
 
 
 def _readable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from .types import register_type
 from .work import whole_history
 
 YEAR_SECONDS = 31_536_000
+_FEW_EVENTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,14 @@ class End:
 
 def end_of(client: Client, key: RunKey) -> End | None:
     """How the run ended; None while it is open."""
-    last = last_event(client, key)
-    if last["eventType"] not in CLOSING:
+    return end_in([last_event(client, key)])
+
+
+def end_in(events: Sequence[Event]) -> End | None:
+    """How the run ended, if these events tell of it."""
+    if not events or events[-1]["eventType"] not in CLOSING:
         return None
+    last = events[-1]
     return End(last["eventType"].removeprefix("WorkflowExecution"), last[ATTRIBUTES[last["eventType"]]])
 
 
@@ -93,6 +100,22 @@ def last_event(client: Client, key: RunKey) -> Event:
     }
     events: list[Event] = client.call("GetWorkflowExecutionHistory", request)["events"]
     return events[0]
+
+
+def events_after(client: Client, key: RunKey, event_id: int) -> list[Event]:
+    """The events of the run behind this one, in order."""
+    request = {
+        "domain": key.domain,
+        "execution": {"workflowId": key.workflow_id, "runId": key.run_id},
+        "reverseOrder": True,
+        "maximumPageSize": _FEW_EVENTS if event_id else 1000,
+    }
+    events: list[Event] = []
+    for event in client.pages("GetWorkflowExecutionHistory", "events", request):
+        if event["eventId"] <= event_id:
+            break
+        events.append(event)
+    return events[::-1]
 
 
 def open_run(client: Client, domain: str, workflow_id: str) -> RunKey | None:

@@ -47,6 +47,7 @@ def test_a_workflow_that_is_not_there(command: object) -> None:
         (["--input", "[1"], "--input is not JSON"),
         (["--tags", "a,b,c,d,e,f"], "--tags has 6 tags"),
         (["--middleware-pre-execution", "no.such"], "unable to import 'no.such'"),
+        (["--middleware-post-execution", "no.such"], "unable to import 'no.such'"),
     ],
 )
 def test_standalone_refuses_bad_input(arguments: list[str], said: str, tmp_path: Path) -> None:
