@@ -12,6 +12,7 @@ from typing import Any
 
 from ..exceptions import NondeterminismError
 from ..payloads.fields import Fields
+from ..payloads.jumbo import Unsent, begins
 from ..replay.decisions import Wire
 from ..replay.endings import FAILED
 from ..replay.engine import side_effects
@@ -53,7 +54,7 @@ def check_decisions(live: Run, decisions: Decisions, events: Sequence[Event], li
     with silence():
         again = _decide(live, events, limits)
     started = events[-1]["eventId"]
-    for one, other in zip_longest(map(_comparable, decisions.decisions), map(_comparable, again.decisions)):
+    for one, other in zip_longest(_comparable(decisions, live.fields), _comparable(again, live.fields)):
         if one != other:
             raise NondeterminismError(started, _text(one), _text(other))
     for name in ("execution_context", "register", "closes"):
@@ -77,12 +78,26 @@ def _decide(live: Run, events: Sequence[Event], limits: Limits) -> Decisions:
         run.close()
 
 
-def _comparable(decision: Wire) -> Wire:
-    """Without the traceback of a failure: it depends on how deep the stack was already."""
-    if decision["decisionType"] != FAILED:
-        return decision
-    attributes = {**decision["failWorkflowExecutionDecisionAttributes"], "details": None}
-    return {**decision, "failWorkflowExecutionDecisionAttributes": attributes}
+def _comparable(decisions: Decisions, fields: Fields) -> Iterator[Wire]:
+    """Without the tracebacks of failures, which depend on how deep the stack was already, and without a codec's doing,
+    which need not be twice the same.
+    """
+    bodies = dict(decisions.objects)
+    for decision in decisions.decisions:
+        if decision["decisionType"] == FAILED:
+            attributes = {**decision["failWorkflowExecutionDecisionAttributes"], "details": None}
+            decision = {**decision, "failWorkflowExecutionDecisionAttributes": attributes}
+        yield decision if fields.codec is None else _decoded(decision, fields, bodies)
+
+
+def _decoded(part: Any, fields: Fields, bodies: dict[str, bytes]) -> Any:
+    if isinstance(part, dict):
+        return {name: _decoded(member, fields, bodies) for name, member in part.items()}
+    if not isinstance(part, str) or not begins(part):
+        return part
+    text = Unsent(part)
+    text.body = bodies.get(part)
+    return fields.outer(text)
 
 
 def _text(decision: Wire | None) -> str:

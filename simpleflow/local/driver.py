@@ -288,8 +288,9 @@ class Driver:
         if isinstance(outcome, Completed):
             self.call("RespondActivityTaskCompleted", taskToken=token, result=outcome.result)
             return
-        logger.warning("%s failed: %s", call.activity_id, outcome.reason)
-        self._failure = ActivityFailure(call.activity_id, outcome.reason, outcome.details)
+        reason = self._fields.fetch(outcome.reason) or ""
+        logger.warning("%s failed: %s", call.activity_id, reason)
+        self._failure = ActivityFailure(call.activity_id, reason, outcome.details)
         self.call("RespondActivityTaskFailed", taskToken=token, reason=outcome.reason, details=outcome.details)
 
     # -- the end

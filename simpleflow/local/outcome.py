@@ -53,7 +53,7 @@ class LocalRun:
 
     def explain(self) -> str:
         """Why it did not complete, with the author's traceback if there is one."""
-        reason, details = self.reason or self.status, traceback_of(self.details)
+        reason, details = fetched(self.reason) or self.status, traceback_of(self.details)
         # details that begin with the whole of a reason that was cut say it all
         parts = [details] if details.startswith(reason.removesuffix(" ...")) else [reason, details]
         failure = self.activity_failure
@@ -71,12 +71,17 @@ class NotCompleted(Exception):
         self.run = run
 
 
+def fetched(text: str | None) -> str | None:
+    """The text of a field, or why it cannot be had."""
+    try:
+        return fields().fetch(text)
+    except PayloadError as error:
+        return f"{text}: {error}"
+
+
 def traceback_of(details: str | None) -> str:
     """The traceback in the details of a failure, or the details themselves."""
-    try:
-        details = fields().fetch(details)
-    except PayloadError as error:
-        return f"{details}: {error}"
+    details = fetched(details)
     told = codec.decode(details)
     if isinstance(told, dict) and "traceback" in told:
         return str(told["traceback"])

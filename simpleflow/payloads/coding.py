@@ -10,7 +10,7 @@ import base64
 import functools
 from typing import Any, Protocol
 
-from ..exceptions import PayloadUnavailable
+from ..exceptions import PayloadUnavailable, PayloadWrong
 from ..settings import SettingError
 from ..utils import import_from_module
 from .jumbo import PREFIX
@@ -55,13 +55,17 @@ def coded(codec: PayloadCodec, text: str) -> str:
 
 
 def decoded(codec: PayloadCodec | None, text: str) -> str:
-    """What stands behind MARK. Raises PayloadUnavailable."""
+    """What stands behind MARK. Raises PayloadUnavailable, PayloadWrong."""
     if codec is None:
         raise PayloadUnavailable(
             "a payload is encoded, and this process has no codec; set SIMPLEFLOW_PAYLOAD_CODEC as where it was written."
         )
     try:
-        return codec.decode(base64.b64decode(text, validate=True)).decode("utf-8", "surrogatepass")
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise PayloadWrong("an encoded payload is no base64: no codec has written this.") from None
+    try:
+        return codec.decode(data).decode("utf-8", "surrogatepass")
     except Exception as error:
         raise _failed(codec, "decode", error) from error
 

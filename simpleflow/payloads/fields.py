@@ -72,7 +72,7 @@ class Fields:
         Raises JumboTooLargeError, PayloadUnavailable (the user's codec).
         """
         most = LIMITS[field] if limit is None else limit
-        inline = self._inline(field, text)
+        inline = self.inline(field, text)
         if len(inline) <= most:
             return inline
         if self.write is None:
@@ -91,7 +91,7 @@ class Fields:
             )
         return reference
 
-    def _inline(self, field: str, text: str) -> str:
+    def inline(self, field: str, text: str) -> str:
         """``text`` as it would stand in the field if there were room."""
         written = str(text) if isinstance(text, Written) else jumbo.escaped(text)
         passed_on = isinstance(text, Written) and jumbo.reference(text) is not None
@@ -109,10 +109,10 @@ class Fields:
     def brief(self, field: str, text: str) -> str:
         """As much of ``text`` as the field itself holds."""
         limit = room = LIMITS[field]
-        short = self._inline(field, limits.shorten(text, room))
+        short = self.inline(field, limits.shorten(text, room))
         while len(short) > limit and room:
             room = max(0, room - max(1, (len(short) - limit) // 2))
-            short = self._inline(field, limits.shorten(text, room))
+            short = self.inline(field, limits.shorten(text, room))
         return short if len(short) <= limit else ""
 
     def store(self, field: str, text: str, limit: int | None = None) -> str:
@@ -180,7 +180,7 @@ class Fields:
         return self._read(self.objects.get(reference))
 
     def _read(self, text: str) -> tuple[str, bool]:
-        """The opposite of ``_inline``."""
+        """The opposite of ``inline``."""
         if text.startswith(coding.MARK):
             text = coding.decoded(self.codec, text[len(coding.MARK) :])
         if text.startswith(nested.MARK):

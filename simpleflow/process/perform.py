@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .. import settings
 from ..activity import Activity, current_context
 from ..exceptions import ExecutionError, PayloadError
 from ..futures import Future
 from ..payloads import codec, limits, signatures
+from ..payloads.fields import INLINE, Fields
 from ..payloads.objects import fields
 from ..tracebacks import failure_data
 from .find import NotFound, find_activity, load
@@ -138,14 +140,14 @@ def failure_of(error: BaseException) -> Failed:
         return _failure_of_child(str(error.args[0]))
     told = failure_data(error)
     reason = told["message"] if isinstance(error, NotFound) else f"{told['error']}: {told['message']}"
-    return Failed(limits.shorten_reason(reason), _stored(codec.encode(told), told))
+    return _failed(reason, codec.encode(told), told)
 
 
 def _failure_of_child(text: str) -> Failed:
     """The child process has told what happened in it, in the same form."""
     told = codec.decode(text)
     reason = f"{told.get('error') or 'ExecutionError'}: {told.get('message') or ''}"
-    return Failed(limits.shorten_reason(reason), _stored(text, told))
+    return _failed(reason, text, told)
 
 
 def _arguments(value: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -195,29 +197,43 @@ def _no_future(value: object) -> object:
 _LONGEST = (15_000, 7_000, 3_000, 1_000)
 
 
-def _stored(text: str, told: dict[str, Any]) -> str:
+def _failed(reason: str, text: str, told: dict[str, Any]) -> Failed:
+    """``text`` is the JSON of ``told``. A codec that fails leaves nothing behind that it should have hidden."""
+    try:
+        door = fields()
+        return Failed(door.brief("reason", reason), _stored(door, text, told))
+    except (ValueError, PayloadError) as error:
+        logger.warning("a failure cannot be told as it should be: %s", error)
+        if not settings.SIMPLEFLOW_PAYLOAD_CODEC:
+            return Failed(limits.shorten_reason(reason), _fitting(INLINE, told))
+        problem = f"what happened cannot be told: {error}"
+        hidden = {"error": told["error"], "error_type": told["error_type"], "message": problem, "traceback": ""}
+        return Failed(limits.shorten_reason(f"{told['error']}: {problem}"), _fitting(INLINE, hidden))
+
+
+def _stored(door: Fields, text: str, told: dict[str, Any]) -> str:
     """The JSON of a failure, whole; shortened where it cannot be stored: the failure itself must not be lost."""
     shorter = {**told, "traceback": _shortened(str(told.get("traceback") or ""), _LONGEST[0])}  # it repeats the message
     try:
         try:
-            return fields().store("details", text)
+            return door.store("details", text)
         except limits.JumboTooLargeError:
-            return fields().store("details", codec.encode(shorter))
+            return door.store("details", codec.encode(shorter))
     except limits.JumboTooLargeError:
         pass
-    except (ValueError, PayloadError) as error:
+    except PayloadError as error:
         logger.warning("the details of a failure are shortened: %s", error)
-    return _fitting(told)
+    return _fitting(door, told)
 
 
-def _fitting(told: dict[str, Any]) -> str:
+def _fitting(door: Fields, told: dict[str, Any]) -> str:
     """The JSON of a failure; the end of the message and the middle of the traceback give way where it is too long."""
-    text = codec.encode(told)
+    text = door.inline("details", codec.encode(told))
     for longest in _LONGEST:
         if len(text) <= limits.LIMITS["details"]:
             break
         told = {key: _shortened(str(told.get(key)), longest) for key in ("error", "error_type", "message", "traceback")}
-        text = codec.encode(told)
+        text = door.inline("details", codec.encode(told))
     return text
 
 
