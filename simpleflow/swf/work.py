@@ -25,7 +25,7 @@ def poll_decision(
     events = list(task["events"])
     for page in _further_pages(client, request, task):
         events += page
-    return _work(domain, task, events)
+    return decision_work(domain, task, events)
 
 
 def whole_history(client: Client, key: RunKey, up_to: int | None = None) -> list[Event]:
@@ -47,7 +47,8 @@ def _further_pages(client: Client, request: dict[str, Any], task: Answer) -> Ite
         token = page.get("nextPageToken")
 
 
-def _work(domain: str, task: Answer, events: list[Event]) -> DecisionWork:
+def decision_work(domain: str, task: Answer, events: list[Event]) -> DecisionWork:
+    """The work of an answer to PollForDecisionTask, whose events may have come in several pages."""
     execution, kind = task["workflowExecution"], task["workflowType"]
     return DecisionWork(
         key=RunKey(domain, execution["workflowId"], execution["runId"]),

@@ -310,6 +310,21 @@ def test_one_task(service: ServiceProcess, start: Callable[..., WorkerProcess]) 
     assert list(flow._ends(second)) == []
 
 
+def test_middlewares_of_the_command_line(service: ServiceProcess, start: Callable[..., WorkerProcess]) -> None:
+    around = (
+        "--middleware-pre-execution",
+        f"{MODULE}.tell_before",
+        "--middleware-post-execution",
+        f"{MODULE}.tell_after",
+    )
+    worker = start("--one-task", *around)
+    flow = Flow(service, worker.task_list)
+    assert flow.run("add", 2)[1]["result"] == "3"
+    code, told = worker.wait()
+    assert code == 0, told
+    assert [line for line in told.splitlines() if line.startswith(("before", "after"))] == ["before add", "after add 3"]
+
+
 def test_a_second_signal_ends_a_single_task_too(
     service: ServiceProcess, start: Callable[..., WorkerProcess], tmp_path: Path
 ) -> None:

@@ -171,3 +171,11 @@ def before(context: dict[str, Any]) -> None:
 def seen_before() -> Any:
     context = activity.current_context.get()
     return context is not None and context.get("seen")
+
+
+def tell_before(context: dict[str, Any]) -> None:
+    print("before", context["name"].rpartition(".")[2])
+
+
+def tell_after(context: dict[str, Any], result: Any) -> None:
+    print("after", context["name"].rpartition(".")[2], result)

@@ -50,6 +50,11 @@ def test_wrong_usage_is_told_in_a_line(arguments: list[str], message: str) -> No
     assert "Traceback" not in output
 
 
+def test_the_log_level_of_old_scripts_is_taken_and_without_effect() -> None:
+    for option in ("-l", "--log-level"):
+        assert "--task-list is missing" in refusal("-d", "d", option, "DEBUG")[1]
+
+
 def test_missing_credentials_are_told_in_a_line() -> None:
     code, output = refusal("-d", "d", "-t", "t", "--endpoint-url", "http://127.0.0.1:9")
     assert code == 1

@@ -126,6 +126,17 @@ def test_trouble_that_does_not_pass_is_raised(connect: Any) -> None:
     assert len(transport.sent) == 3
 
 
+def test_the_setting_says_how_often_a_call_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWF_CONNECTION_RETRIES", "7")
+    transport = Transport(*[ConnectionRefusedError("refused")] * 7)
+    access = Access(URL, "us-east-1", "us-east-1", "swf", Credentials(*["key"] * 7), None)
+    slept: list[float] = []
+    client = Client(sleep=slept.append, access=access, carrier=lambda url, bundle: transport)
+    with pytest.raises(Unreachable):
+        client.call("DescribeDomain", {})
+    assert (len(transport.sent), len(slept)) == (7, 6)
+
+
 def test_a_poll_is_tried_once_but_its_further_pages_are_not_lost(connect: Any) -> None:
     error = TimeoutError("timed out")
     client, transport = connect(error)
