@@ -125,6 +125,19 @@ def test_hooks_hear_of_a_close_whose_acknowledgement_was_lost() -> None:
     assert [seed for seed in range(60) if heard[seed] < 1] == []
 
 
+def test_a_decision_that_came_too_late_has_not_been() -> None:
+    """What a run saw for it, the time above all, must not stay in a run that lives on."""
+
+    class Clocked(Base):
+        def run(self) -> Any:
+            for n in range(5):
+                self.submit(add, round(self.now().timestamp() * 1000), n).wait()
+            return n
+
+    for seed in range(40):
+        assert Cluster(seed, deciders=1, faults=["a decider answers too late"]).run(Clocked) == 4
+
+
 def test_timers_are_not_overtaken_unless_asked_for() -> None:
     class Races(Base):
         def run(self) -> Any:
