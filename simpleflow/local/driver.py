@@ -9,8 +9,9 @@ due next; when nothing is due that somebody asked for, the run is over.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,9 @@ _RETENTION_DAYS = "90"
 #: An execution on Amazon SWF ends at 25,000 events; this one does not.
 _HISTORY_WARNINGS = (10_000, 25_000)
 
+#: A collection takes place when there are so many more objects than after the last one.
+_OBJECTS = 10_000
+
 #: Of the activities that wait, one in so many runs before the next decision.
 _SHARE = 8
 
@@ -67,6 +71,21 @@ class Start:
     def type_name(self) -> str:
         """Of the workflow type. Raises InvalidTask."""
         return names.checked("workflow name", self.workflow_class.name or full_object_name(self.workflow_class))
+
+
+@contextlib.contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for cyclic garbage less often than usual.
+
+    A history grows all the time and none of it is garbage before the end, so the usual collections would pass over it
+    again and again: a quarter of the time of a run with 20,000 activities.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(max(usual[0], _OBJECTS) if usual[0] else 0, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 class Driver:
@@ -154,8 +173,9 @@ class Driver:
     def run(self) -> LocalRun:
         """Go on until nothing can happen any more. Raises NondeterminismError, DecisionAbandoned, StoreError."""
         try:
-            while self._step():
-                pass
+            with rare_collections():
+                while self._step():
+                    pass
             self._home.keep()
             return self._outcome()
         finally:
@@ -283,7 +303,7 @@ class Driver:
         if "taskToken" not in task:
             return
         call = ActivityCallData.of_poll(DOMAIN, task_list, task)
-        outcome = perform(call, self._middlewares)
+        outcome = perform(call, self._middlewares, door=self._fields)
         token = task["taskToken"]
         if isinstance(outcome, Completed):
             self.call("RespondActivityTaskCompleted", taskToken=token, result=outcome.result)

@@ -47,7 +47,7 @@ class ActivityCallData:
             task_list=task_list,
         )
 
-    def context(self) -> dict[str, Any]:
+    def context(self, door: Fields | None = None) -> dict[str, Any]:
         """What the activity may know of its task."""
         return {
             "name": self.name,
@@ -55,7 +55,7 @@ class ActivityCallData:
             "workflow_id": self.workflow_id,
             "run_id": self.run_id,
             "activity_id": self.activity_id,
-            "input": fields().decode(self.input),
+            "input": (door or fields()).decode(self.input),
             "domain_name": self.domain_name,
             "activity_task_list": self.task_list,
         }
@@ -109,14 +109,16 @@ def perform(
     middlewares: Middlewares = _NO_MIDDLEWARES,
     modules: Sequence[str] = (),
     activity: Activity | None = None,
+    door: Fields | None = None,
 ) -> Completed | Failed:
     """Execute an activity. Whatever goes wrong in it is an outcome; only KeyboardInterrupt is raised.
 
     ``modules`` limits what may be imported, as in ``find_activity``. ``activity`` is executed instead of the one found.
+    ``door`` is for callers that have it: making it asks half a dozen settings.
     """
     try:
         activity = activity or find_activity(call.name, modules)
-        context = call.context()
+        context = call.context(door)
         args, kwargs = _arguments(context["input"])
         token = current_context.set(context)
         try:
@@ -125,7 +127,7 @@ def perform(
             result = _called(activity, context, args, kwargs)
             for after in middlewares.after:
                 after(context, result=result)
-            return Completed(_text(result))
+            return Completed(_text(result, door))
         finally:
             current_context.reset(token)
     except KeyboardInterrupt:
@@ -176,11 +178,11 @@ def _called(activity: Activity, context: dict[str, Any], args: list[Any], kwargs
     return result
 
 
-def _text(result: Any) -> str:
+def _text(result: Any, door: Fields | None) -> str:
     if inspect.iscoroutine(result):
         result.close()
         raise TypeError("the activity returned a coroutine; an activity is a plain function, only `run` may be async.")
-    return fields().store("result", codec.encode(result, _no_future, "result"))
+    return (door or fields()).store("result", codec.encode(result, _no_future, "result"))
 
 
 def _no_future(value: object) -> object:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from .events import Event
+from .events import Event, to_json
 from .journal import ClosedRun, Run
 from .visibility import Filter, Position, Query, filters_of
 
@@ -51,7 +51,7 @@ EVENT_COUNT = f"SELECT max(event_id) FROM events WHERE run_key = {_KEY}"
 
 def shelf(region: str, domain: str, by: str, filter: Filter) -> str:
     """The shelf of a filter, as the index names it."""
-    return json.dumps([region, domain, by, *filter], ensure_ascii=False, separators=(",", ":"))
+    return to_json([region, domain, by, *filter]).decode()
 
 
 def shelves_of(closed: ClosedRun) -> list[tuple[str, int]]:
