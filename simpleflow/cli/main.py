@@ -25,6 +25,8 @@ from .output import Output
 COMMANDS = {
     "binaries.download": ("simpleflow.cli.binaries", "fetch", "Fetch the programs that activities need."),
     "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
+    "payload.get": ("simpleflow.cli.payload", "get", "Write the payload behind a reference."),
+    "payload.stat": ("simpleflow.cli.payload", "stat", "Tell whether a payload is in its store."),
     "standalone": ("simpleflow.cli.standalone", "standalone", "Run a workflow with all that it needs, durably."),
     "task.info": ("simpleflow.cli.tasks", "task_info", "Tell what a task was given and how it went."),
     "task.list": ("simpleflow.cli.tasks", "list_tasks", "List the tasks of an execution by their ids."),

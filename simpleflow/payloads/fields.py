@@ -24,6 +24,9 @@ class Objects(Protocol):
     def get(self, reference: Reference) -> str:
         """Raises PayloadError."""
 
+    def length(self, reference: Reference) -> int:
+        """How many bytes are there. Raises PayloadError."""
+
     def put(self, reference: Reference, body: bytes) -> None:
         """Raises PayloadUnavailable."""
 
@@ -32,6 +35,9 @@ class _Nowhere:
     """No store at all: ``Fields`` lets nothing come here."""
 
     def get(self, reference: Reference) -> str:
+        raise PayloadRefused(f"there is no store for {reference.where}.")
+
+    def length(self, reference: Reference) -> int:
         raise PayloadRefused(f"there is no store for {reference.where}.")
 
     def put(self, reference: Reference, body: bytes) -> None:
@@ -155,6 +161,11 @@ class Fields:
             return Recorded(str(text))
         inner, has_references = self._outer(text)
         return nested.opened(inner) if has_references else codec.decode(inner)
+
+    def length(self, reference: Reference) -> int:
+        """How many bytes the object has that is there. Raises PayloadError."""
+        self._check(reference)
+        return self.objects.length(reference)
 
     def _whole(self, text: str, room: _Room, depth: int) -> str:
         inner, has_references = self._outer(text)

@@ -41,6 +41,9 @@ class StoredObjects:
             cache.put(digest, body)
         return text
 
+    def length(self, reference: Reference) -> int:
+        return self._store(reference).length(reference)
+
     def put(self, reference: Reference, body: bytes) -> None:
         self._store(reference).put(reference, body)
         cache, digest = self._cache_of(reference), reference.digest

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import settings
-from ..exceptions import PayloadGone, PayloadUnavailable
+from ..exceptions import PayloadError, PayloadGone, PayloadUnavailable
 from .jumbo import Reference
 from .stores import check_length
 
@@ -46,21 +46,31 @@ class S3Store:
         try:
             answer = client().get_object(**_address(reference))
         except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                raise PayloadGone(
-                    f"there is no object {reference.where}, or this process may not read it ({_told(error)})."
-                ) from None
-            raise _unavailable(reference, error) from error
+            raise _refused(reference, error) from error
         with contextlib.closing(answer["Body"]) as stream:
             check_length(reference, answer["ContentLength"])
             body: bytes = stream.read()
         return body
+
+    def length(self, reference: Reference) -> int:
+        try:
+            return int(client().head_object(**_address(reference))["ContentLength"])
+        except ClientError as error:
+            raise _refused(reference, error) from error
+        except BotoCoreError as error:
+            raise _unavailable(reference, error) from error
 
     def put(self, reference: Reference, body: bytes) -> None:
         try:
             client().put_object(**_address(reference), Body=body, **encryption())
         except (BotoCoreError, ClientError) as error:
             raise _unavailable(reference, error) from error
+
+
+def _refused(reference: Reference, error: ClientError) -> PayloadError:
+    if error.response["Error"]["Code"] not in _ABSENT:
+        return _unavailable(reference, error)
+    return PayloadGone(f"there is no object {reference.where}, or this process may not read it ({_told(error)}).")
 
 
 def _address(reference: Reference) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import uuid
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Protocol
 
 from ..exceptions import PayloadGone, PayloadUnavailable, PayloadWrong
 from .jumbo import Location, Reference
@@ -15,6 +16,9 @@ from .jumbo import Location, Reference
 class Store(Protocol):
     def get(self, reference: Reference) -> bytes:
         """The object, if its length fits. Raises PayloadGone, PayloadWrong, PayloadUnavailable."""
+
+    def length(self, reference: Reference) -> int:
+        """How many bytes the object has. Raises PayloadGone, PayloadWrong, PayloadUnavailable."""
 
     def put(self, reference: Reference, body: bytes) -> None:
         """Store an object; one that is there already is the same. Raises PayloadUnavailable."""
@@ -33,12 +37,14 @@ class MemoryStore:
         self.objects: dict[Location, bytes] = {}
 
     def get(self, reference: Reference) -> bytes:
+        check_length(reference, self.length(reference))
+        return self.objects[reference.where]
+
+    def length(self, reference: Reference) -> int:
         try:
-            body = self.objects[reference.where]
+            return len(self.objects[reference.where])
         except KeyError:
             raise PayloadGone(f"there is no object {reference.where} in this process.") from None
-        check_length(reference, len(body))
-        return body
 
     def put(self, reference: Reference, body: bytes) -> None:
         self.objects[reference.where] = body
@@ -54,6 +60,17 @@ class FileStore:
         self._roots = roots
 
     def get(self, reference: Reference) -> bytes:
+        with self._opened(reference) as (reader, length):
+            check_length(reference, length)
+            return reader.read(length + 1)
+
+    def length(self, reference: Reference) -> int:
+        with self._opened(reference) as (_, length):
+            return length
+
+    @contextlib.contextmanager
+    def _opened(self, reference: Reference) -> Iterator[tuple[BinaryIO, int]]:
+        """The file and how many bytes it has."""
         try:
             directory = self._directory(reference.where, create=False)
             try:
@@ -66,8 +83,7 @@ class FileStore:
                 found = os.fstat(file)
                 if not stat.S_ISREG(found.st_mode):
                     raise PayloadWrong(f"{reference.where} is no regular file.")
-                check_length(reference, found.st_size)
-                return reader.read(found.st_size + 1)
+                yield reader, found.st_size
         except FileNotFoundError:
             raise PayloadGone(f"there is no file {reference.where}.") from None
         except OSError as error:
