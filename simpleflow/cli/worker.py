@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 
@@ -24,6 +24,7 @@ from ..swf.activity_work import ActivityWork, activity_work
 from ..swf.client import Client
 from ..swf.errors import NotConfigured, SwfError
 from ..swf.worker import Worker
+from . import programs
 from .exits import Exit, Refusal
 
 logger = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ def _pool(options: WorkerOptions, stop: threading.Event) -> Pool:
         options.nb_processes,
         options.concurrency,
         options.max_tasks_per_child,
-        options.plan,
+        replace(options.plan, before=(programs.FETCH, *options.plan.before)),
         on_broken=stop.set,
     )
 
