@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -111,3 +112,19 @@ def test_options_after_the_command_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMPLEFLOW_FORMAT", "jsonl")
     assert run("--columns", "workflow-id", "workflow.list", "d").stdout == '{"Workflow ID":"b"}\n{"Workflow ID":"a"}\n'
     assert run("--format", "csv", "workflow.list", "d", "--columns", "Workflow ID").lines == ["Workflow ID", "b", "a"]
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_the_colour_is_that_of_logs_too(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Telling(Failing):
+        def call(self, operation: str, request: dict[str, Any]) -> Any:
+            logging.getLogger("simpleflow.here").warning("told")
+            raise self._error
+
+    command_line.use(monkeypatch, Telling(Unreachable("nobody")))
+    monkeypatch.delenv("LOG_LEVEL", raising=False)
+    command, option = ["workflow.list", "d"], ["--color", "always"]
+    plain = run(*command).stderr
+    colored = run(*(option + command if where == "before" else command + option)).stderr
+    assert "WARNING" in plain and "\x1b[" not in plain
+    assert "\x1b[33mWARNING" in colored

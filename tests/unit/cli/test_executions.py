@@ -58,13 +58,21 @@ def test_those_that_started_lately(stage: Stage) -> None:
     assert [row["Workflow ID"] for row in late] == ["long", "terminated", "canceled"]
     (request,) = stage.client.requests("ListClosedWorkflowExecutions")
     assert request["startTimeFilter"] == {"oldestDate": int(stage.now_ms() / 1000 - 30)}
-    assert len(listed("workflow.list", DOMAIN, "-s", "closed", "-d", "99999999999")) == len(CLOSED_NEWEST_FIRST)
+    for days in ("30000", "99999999999"):
+        assert len(listed("workflow.list", DOMAIN, "-s", "closed", "-d", days)) == len(CLOSED_NEWEST_FIRST)
+    assert {
+        request["startTimeFilter"]["oldestDate"]
+        for request in stage.client.requests("ListClosedWorkflowExecutions")[1:]
+    } == {0}
 
 
 def test_no_more_is_asked_for_than_shown(stage: Stage) -> None:
     assert len(listed("workflow.list", DOMAIN, "-s", "closed", "--limit", "2")) == 2
     listed("workflow.list", DOMAIN, "-s", "closed", "--limit", "5000")
-    assert [request["maximumPageSize"] for request in stage.client.requests("ListClosedWorkflowExecutions")] == [2, 1000]
+    assert [request["maximumPageSize"] for request in stage.client.requests("ListClosedWorkflowExecutions")] == [
+        2,
+        1000,
+    ]
     # whoever sorts has to see all
     sorted_rows = listed("workflow.list", DOMAIN, "-s", "closed", "--limit", "2", "--sort", "workflow-id")
     assert [row["Workflow ID"] for row in sorted_rows] == ["canceled", "completed"]
@@ -81,6 +89,7 @@ def test_no_more_is_asked_for_than_shown(stage: Stage) -> None:
         (["--status", "closed"], CLOSED_NEWEST_FIRST),
         (["--tag", "nächtlich"], ["open"]),
         (["--tag", "absent"], []),
+        (["--tag", "absent", "--workflow-id", "open"], []),
         (["--workflow-id", "open"], ["open"]),
         (["--workflow-type-name", "examples.basic"], ["child", "open"]),
         (["--workflow-type-name", "examples.basic", "--workflow-type-version", "example"], ["child", "open"]),
@@ -184,6 +193,14 @@ def test_an_execution_may_go_while_it_is_looked_at(stage: Stage) -> None:
     assert (row["Workflow ID"], row["Child Policy"], row["Input"]) == ("open", None, None)
 
 
+def test_any_other_refusal_is_an_error(stage: Stage) -> None:
+    refused = Refused("DescribeWorkflowExecution", "ThrottlingException", "Rate exceeded", 400)
+    stage.client.fail_next = {"DescribeWorkflowExecution": [refused]}
+    ran = run("workflow.filter", DOMAIN, "--workflow-id", "open")
+    assert (ran.code, ran.stdout) == (Exit.FAILED, "")
+    assert "ThrottlingException: Rate exceeded" in ran.stderr
+
+
 # -- workflow.info
 
 TOLD: dict[str, dict[str, Any]] = {
@@ -231,6 +248,13 @@ def test_an_older_run_is_told_by_its_run_id(stage: Stage) -> None:
     assert (row["run_id"], row["status"], row["reason"]) == (older, "FAILED", "an older run")
     quoted = older.replace("=", "%3D").replace("+", "%2B").replace("/", "%2F")
     assert listed("workflow.info", DOMAIN, "completed", quoted) == [row]
+
+
+def test_why_a_child_ended_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stages.use(monkeypatch, Stage())
+    stage.on("TerminateWorkflowExecution", workflowId="open", childPolicy="TERMINATE")
+    (row,) = listed("workflow.info", DOMAIN, "child")
+    assert (row["status"], row["reason"]) == ("TERMINATED", "CHILD_POLICY_APPLIED")
 
 
 def test_a_payload_that_stands_elsewhere_is_shown_as_its_reference(monkeypatch: pytest.MonkeyPatch) -> None:
