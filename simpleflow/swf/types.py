@@ -15,6 +15,7 @@ _RETENTION_DAYS = "30"
 _NO_LIMIT = "NONE"
 _DEFAULT_TIMEOUT = "300"
 _EXISTS = frozenset({"DomainAlreadyExistsFault", "TypeAlreadyExistsFault"})
+_DENIED = "AccessDeniedException"
 
 
 def register_domain(client: Client, domain: str) -> None:
@@ -57,7 +58,9 @@ def _register(client: Client, operation: str, request: dict[str, Any]) -> None:
     try:
         client.call(operation, request)
     except Refused as error:
-        if error.code not in _EXISTS:
+        if error.code == _DENIED:
+            logger.warning("%s; it is taken to be registered already", error)
+        elif error.code not in _EXISTS:
             raise
     else:
         logger.info("%s: %s %s", operation, request["name"], request.get("version", ""))
