@@ -135,6 +135,10 @@ def _target(shape: Shape, options: dict[str, Any]) -> Target:
     return read_target(shape, options.pop("words"), options.pop("domain"))
 
 
+#: How SWF says that there is no domain, before its name.
+_NO_DOMAIN = "Unknown domain: "
+
+
 def refused(error: Refused, target: Target, client: Client) -> click.ClickException:
     """What SWF's refusal means for the command."""
     if error.code != "UnknownResourceFault":

@@ -49,6 +49,12 @@ _WITH_TASKS = ("open", "completed", "failed", "timed_out", "long")
 CASES: dict[str, Sees | Does | Elsewhere] = {
     "binaries.download": Elsewhere("tests/integration/test_binaries.py::test_programs_are_fetched_beforehand"),
     "decider.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
+    **{
+        f"domain.{verb}": Elsewhere("tests/unit/cli/test_domains.py::test_the_life_of_a_domain")
+        for verb in ("create", "list", "deprecate", "undeprecate")
+    },
+    "payload.get": Elsewhere("tests/unit/cli/test_payload.py::test_get_writes_the_payload"),
+    "payload.stat": Elsewhere("tests/unit/cli/test_payload.py::test_stat_tells_without_reading"),
     "service.backup": Elsewhere(
         "tests/integration/test_cli_service.py::test_the_backup_of_a_running_database_can_be_served"
     ),
@@ -72,6 +78,18 @@ CASES: dict[str, Sees | Does | Elsewhere] = {
         ("ID", "Type", "Name", "Version", "State", "Attempt", "Scheduled", "Started", "Ended", "Reason"),
         _WITH_TASKS,
     ),
+    "tasklist.stat": Sees(
+        ("{domain} open", "open --domain {domain}"), ("Task List", "Kind", "Backlog", "Truncated"), ("open",)
+    ),
+    "type.list": Sees(
+        ("{domain}", "--domain {domain}", "{domain} -s registered"),
+        ("Kind", "Name", "Version", "Status", "Description", "Created", "Deprecated"),
+        ("open",),
+    ),
+    "workflow.cancel": Does("{domain} {id}", Exit.NOT_FOUND, {"open": Exit.DONE}),
+    "workflow.restart": Does("{domain} {id}"),
+    "workflow.signal": Does("{domain} {id} gö {run} --input [1]", Exit.NOT_FOUND, {"open": Exit.DONE}),
+    "workflow.terminate": Does("{domain} {id} {run}", Exit.NOT_FOUND, {"open": Exit.DONE}),
     "worker.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
     "workflow.filter": Sees(
         (

@@ -1,0 +1,112 @@
+"""``workflow.terminate``, ``.restart``, ``.signal`` and ``.cancel``: what changes the course of an execution."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ..payloads.limits import JumboTooLargeError
+from ..payloads.objects import fields
+from ..replay.work import RunKey
+from ..swf.executions import describe, first_event
+from .calling import Call, swf_command
+from .exits import Refusal, Unknown
+from .targets import EXECUTION, Shape
+
+_SIGNAL = Shape(("WORKFLOW_ID", "SIGNAL_NAME"), ("RUN_ID",))
+
+
+@swf_command("workflow.terminate", EXECUTION, listing=False)
+def terminate(call: Call) -> None:
+    """End an execution at once; what its children do then is for their child policy to say.
+
+    Example: simpleflow workflow.terminate TestDomain basic-example-1438722273
+    """
+    _terminate(call, _open_run(call), "workflow.terminate")
+
+
+def _terminate(call: Call, key: RunKey, reason: str) -> None:
+    call.client.call("TerminateWorkflowExecution", {**_execution(key), "reason": reason})
+
+
+@swf_command("workflow.cancel", EXECUTION, listing=False)
+def cancel(call: Call) -> None:
+    """Ask an execution to end; its workflow may finish what it wants to, or refuse.
+
+    Example: simpleflow workflow.cancel TestDomain basic-example-1438722273
+    """
+    call.client.call("RequestCancelWorkflowExecution", _execution(_open_run(call)))
+
+
+@swf_command("workflow.signal", _SIGNAL, listing=False)
+@click.option("-i", "--input", "text", metavar="JSON", help="What comes with the signal, any JSON.")
+def signal(call: Call, text: str | None) -> None:
+    """Send a signal to an execution.
+
+    Example: simpleflow workflow.signal TestDomain my-workflow approved --input '{"by": "Ada"}'
+    """
+    request = {"signalName": call.target.words["SIGNAL_NAME"], **_input(text)}
+    call.client.call("SignalWorkflowExecution", {**_execution(_open_run(call)), **request})
+
+
+def _input(text: str | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    try:
+        json.loads(text)
+        return {"input": fields().store("input", text)}
+    except json.JSONDecodeError as error:
+        raise Refusal(
+            f"--input is not JSON: {error}. A text is written with quotes, as in --input '\"text\"'."
+        ) from None
+    except JumboTooLargeError as error:
+        raise Refusal(str(error)) from None
+
+
+@swf_command("workflow.restart", EXECUTION, listing=False)
+def restart(call: Call) -> None:
+    """Start an execution again as it was started, with its input, tags, timeouts and task list.
+
+    If it is open it is terminated first. Prints the workflow id and the new run id.
+
+    Example: simpleflow workflow.restart TestDomain basic-example-1438722273
+    """
+    key = call.run()
+    found = describe(call.client, key)
+    request = _start_like(key, found, first_event(call.client, key)["workflowExecutionStartedEventAttributes"])
+    if found["executionInfo"]["executionStatus"] == "OPEN":
+        _terminate(call, key, "workflow.restart")
+    run_id = call.client.call("StartWorkflowExecution", request)["runId"]
+    click.echo(f"{key.workflow_id} {run_id}")
+
+
+def _start_like(key: RunKey, found: dict[str, Any], started: dict[str, Any]) -> dict[str, Any]:
+    """The request that starts a run once more."""
+    configuration = found["executionConfiguration"]
+    request = {
+        "domain": key.domain,
+        "workflowId": key.workflow_id,
+        "workflowType": found["executionInfo"]["workflowType"],
+        "tagList": found["executionInfo"].get("tagList"),
+        "input": started.get("input"),
+        **configuration,
+    }
+    return {name: value for name, value in request.items() if value is not None}
+
+
+def _execution(key: RunKey) -> dict[str, str]:
+    return {"domain": key.domain, "workflowId": key.workflow_id, "runId": key.run_id}
+
+
+def _open_run(call: Call) -> RunKey:
+    """The run that is meant. Raises Unknown if it is closed."""
+    key = call.run()
+    info = describe(call.client, key)["executionInfo"]
+    if info["executionStatus"] == "CLOSED":
+        raise Unknown(
+            f"the execution {key.workflow_id!r} is closed ({info['closeStatus']}), so nothing can be done to it; "
+            f"`simpleflow workflow.restart {key.domain} {key.workflow_id}` starts it again."
+        )
+    return key

@@ -1,0 +1,92 @@
+"""Executions that are terminated, cancelled, signalled and started again by the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from support import stage as stages
+from support.command_line import Ran, run
+from support.stage import DOMAIN, INPUT, TAGS, Stage
+
+from simpleflow.cli.exits import Exit
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return stages.use(monkeypatch, Stage())
+
+
+def last_event(stage: Stage, workflow_id: str) -> dict[str, Any]:
+    execution = {"workflowId": workflow_id, "runId": stage.runs[workflow_id][-1]}
+    answer = stage.on("GetWorkflowExecutionHistory", execution=execution, reverseOrder=True, maximumPageSize=1)
+    event: dict[str, Any] = answer["events"][0]
+    return event
+
+
+def described(stage: Stage, workflow_id: str, run_id: str) -> dict[str, Any]:
+    return stage.on("DescribeWorkflowExecution", execution={"workflowId": workflow_id, "runId": run_id})
+
+
+def silent(ran: Ran) -> None:
+    assert (ran.code, ran.stdout, ran.stderr) == (Exit.DONE, "", "")
+
+
+def test_terminate(stage: Stage) -> None:
+    silent(run("workflow.terminate", DOMAIN, "open"))
+    event = last_event(stage, "open")
+    assert event["eventType"] == "WorkflowExecutionTerminated"
+    assert event["workflowExecutionTerminatedEventAttributes"]["reason"] == "workflow.terminate"
+
+
+def test_cancel(stage: Stage) -> None:
+    silent(run("workflow.cancel", "--domain", DOMAIN, "open"))
+    assert described(stage, "open", stage.runs["open"][-1])["executionInfo"]["cancelRequested"] is True
+
+
+@pytest.mark.parametrize(("given", "arrives"), [(["--input", '{"by": "Adä"}'], '{"by": "Adä"}'), ([], None)])
+def test_signal(stage: Stage, given: list[str], arrives: str | None) -> None:
+    silent(run("workflow.signal", DOMAIN, "open", "gö", *given))
+    attributes = last_event(stage, "open")["workflowExecutionSignaledEventAttributes"]
+    assert (attributes["signalName"], attributes.get("input")) == ("gö", arrives)
+
+
+def test_what_comes_with_a_signal_is_json(stage: Stage) -> None:
+    before = last_event(stage, "open")
+    ran = run("workflow.signal", DOMAIN, "open", "go", "--input", "text")
+    assert ran.code == Exit.USAGE and "--input is not JSON" in ran.stderr and "quotes" in ran.stderr
+    assert last_event(stage, "open") == before
+
+
+def test_what_is_too_long_for_a_signal_says_what_to_set(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMPLEFLOW_JUMBO_FIELDS_BUCKET", raising=False)
+    ran = run("workflow.signal", DOMAIN, "open", "go", "--input", json.dumps("x" * 40_000))
+    assert ran.code == Exit.USAGE and "SIMPLEFLOW_JUMBO_FIELDS_BUCKET" in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["terminate", "cancel", "signal"])
+def test_what_is_closed_says_so(stage: Stage, command: str) -> None:
+    words = [DOMAIN, "completed", *(["go"] if command == "signal" else [])]
+    ran = run(f"workflow.{command}", *words)
+    assert ran.code == Exit.NOT_FOUND
+    assert "'completed' is closed (COMPLETED)" in ran.stderr and "workflow.restart" in ran.stderr
+
+
+@pytest.mark.parametrize("state", ["open", "failed", "terminated"])
+def test_restart_starts_the_same_again(stage: Stage, state: str) -> None:
+    ran = run("workflow.restart", DOMAIN, state)
+    assert ran.code == Exit.DONE, ran.stderr
+    workflow_id, run_id = ran.stdout.split()
+    former = stage.runs[state][-1]
+    assert workflow_id == state and run_id != former
+    before, after = described(stage, state, former), described(stage, state, run_id)
+    assert after["executionConfiguration"] == before["executionConfiguration"]
+    assert after["executionInfo"]["tagList"] == TAGS
+    assert after["executionInfo"]["workflowType"] == before["executionInfo"]["workflowType"]
+    history = stage.on("GetWorkflowExecutionHistory", execution={"workflowId": state, "runId": run_id})["events"]
+    assert json.loads(history[0]["workflowExecutionStartedEventAttributes"]["input"]) == INPUT
+    assert before["executionInfo"]["executionStatus"] == "CLOSED"
+    if state == "open":
+        reason = last_event(stage, state)["workflowExecutionTerminatedEventAttributes"]["reason"]
+        assert reason == "workflow.restart"
