@@ -143,10 +143,10 @@ def refused(error: Refused, target: Target, client: Client) -> click.ClickExcept
     """What SWF's refusal means for the command."""
     if error.code != "UnknownResourceFault":
         return click.ClickException(str(error))
-    if error.message.startswith("Unknown domain"):
+    if error.message.startswith(_NO_DOMAIN):
         hint = f" To use SWF_DOMAIN ({target.passed_over}), pass it with --domain." if target.passed_over else ""
         return Unknown(
-            f"there is no domain {target.domain!r} at {client.endpoint_url}; "
+            f"there is no domain {error.message.removeprefix(_NO_DOMAIN)!r} at {client.endpoint_url}; "
             f"`simpleflow domain.list` lists those that there are.{hint}"
         )
     if error.message.startswith("Unknown execution"):
