@@ -24,6 +24,7 @@ from .journal import Domain, DomainPut, Journal, NullJournal, Run, Type, TypePut
 from .limits import Limits
 from .operations import OPERATIONS, Answer, Desk, Request
 from .operations.tasks import abandon_decision_task
+from .rates import Buckets
 from .registry import Registry
 from .runs import Entropy, Runs
 from .state import State
@@ -81,7 +82,8 @@ class Service:
         registry = Registry()
         closed = MemoryArchive() if archive is None else archive
         self._runs = Runs(self._ledger, registry, closed, entropy)
-        self._desk = Desk(self._ledger.limits, self._ledger, registry, self._runs, closed)
+        buckets = Buckets(self._ledger.limits.rates)
+        self._desk = Desk(self._ledger.limits, self._ledger, registry, self._runs, closed, buckets)
 
     # -- the door ------------------------------------------------------------------------------------
 
@@ -91,6 +93,8 @@ class Service:
         if handler is None:
             raise faults.unknown_operation(operation)
         self.expire(now_ms)
+        if not self._desk.buckets.take(region, operation, now_ms):
+            raise faults.throttling()
         self._desk.region = region
         return self._transact(handler, self._desk, request, operation not in _POLLS)
 

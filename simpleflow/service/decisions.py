@@ -15,6 +15,7 @@ from .events import Attributes, given
 from .execution import Execution
 from .journal import Domain
 from .limits import Limits, reached
+from .rates import Buckets
 from .registry import (
     ACTIVITY,
     ACTIVITY_OPTIONS,
@@ -42,6 +43,14 @@ _UNDEFINED = {
     "heartbeatTimeout": "DEFAULT_HEARTBEAT_TIMEOUT_UNDEFINED",
 }
 
+_RATE_EXCEEDED = {
+    "SignalExternalWorkflowExecution": "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+    "RequestCancelExternalWorkflowExecution": "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+}
+
+#: Does to other runs what an Initiated event announces.
+Effect = Callable[[Execution, int], None]
+
 
 class Refused(Exception):
     """A decision that cannot be carried out, and why."""
@@ -49,6 +58,19 @@ class Refused(Exception):
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Creations:
+    """How often decisions may create something."""
+
+    buckets: Buckets
+    region: str
+    now_ms: int
+
+    def exceeded(self, decision_type: str) -> bool:
+        """Whether one more would be too many for now; if not, it counts."""
+        return not self.buckets.take(self.region, decision_type, self.now_ms)
 
 
 @dataclass(slots=True)
@@ -60,12 +82,13 @@ class Batch:
     registry: Registry
     runs: Runs
     limits: Limits
+    creations: Creations
     #: DecisionTaskCompleted.
     completed_id: int
     #: Whether a decision task was scheduled already when the answer came: then the run may not close.
     unhandled: bool
     #: What is done to other runs behind the batch: a function and the Initiated event that it carries out.
-    effects: list[tuple[Callable[[Execution, int], None], int]] = field(default_factory=list)
+    effects: list[tuple[Effect, int]] = field(default_factory=list)
     new_children: int = 0
 
     def write(self, event_type: str, attributes: Attributes) -> int:
@@ -120,6 +143,8 @@ def schedule_activity_task(batch: Batch, wanted: Attributes) -> None:
         settings = resolve(type, wanted, ACTIVITY_SETTINGS, ACTIVITY_OPTIONS)
         if reached(len(execution.state.activities), batch.limits.open_activities):
             raise Refused("OPEN_ACTIVITIES_LIMIT_EXCEEDED")
+        if batch.creations.exceeded("ScheduleActivityTask"):
+            raise Refused("ACTIVITY_CREATION_RATE_EXCEEDED")
     except (Refused, Missing) as refusal:
         failure = {"activityType": _type_ref(ref), "activityId": wanted["activityId"], "cause": _cause(refusal)}
         batch.write("ScheduleActivityTaskFailed", failure)
@@ -155,6 +180,8 @@ def start_timer(batch: Batch, wanted: Attributes) -> None:
         cause = "TIMER_ID_ALREADY_IN_USE"
     elif reached(len(timers), batch.limits.open_timers):
         cause = "OPEN_TIMERS_LIMIT_EXCEEDED"
+    elif batch.creations.exceeded("StartTimer"):
+        cause = "TIMER_CREATION_RATE_EXCEEDED"
     if cause is not None:
         batch.write("StartTimerFailed", {"timerId": wanted["timerId"], "cause": cause})
         return
@@ -235,6 +262,8 @@ def start_child_workflow_execution(batch: Batch, wanted: Attributes) -> None:
             raise Refused("OPEN_CHILDREN_LIMIT_EXCEEDED")
         if reached(open_runs, batch.limits.open_executions):
             raise Refused("OPEN_WORKFLOWS_LIMIT_EXCEEDED")
+        if batch.creations.exceeded("StartChildWorkflowExecution"):
+            raise Refused("CHILD_CREATION_RATE_EXCEEDED")
     except (Refused, Missing) as refusal:
         failure = {**named, "workflowType": _type_ref(ref), "cause": _cause(refusal), "initiatedEventId": 0}
         batch.write("StartChildWorkflowExecutionFailed", failure)
@@ -247,13 +276,23 @@ def start_child_workflow_execution(batch: Batch, wanted: Attributes) -> None:
 def signal_external_workflow_execution(batch: Batch, wanted: Attributes) -> None:
     signal = given(wanted, ("workflowId", "runId", "signalName", "input", "control"))
     initiated_id = batch.write("SignalExternalWorkflowExecutionInitiated", signal)
-    batch.effects.append((batch.runs.signal, initiated_id))
+    _reach(batch, "SignalExternalWorkflowExecution", wanted, initiated_id, batch.runs.signal)
 
 
 def request_cancel_external_workflow_execution(batch: Batch, wanted: Attributes) -> None:
     request = given(wanted, ("workflowId", "runId", "control"))
     initiated_id = batch.write("RequestCancelExternalWorkflowExecutionInitiated", request)
-    batch.effects.append((batch.runs.request_cancel, initiated_id))
+    _reach(batch, "RequestCancelExternalWorkflowExecution", wanted, initiated_id, batch.runs.request_cancel)
+
+
+def _reach(batch: Batch, decision_type: str, wanted: Attributes, initiated_id: int, effect: Effect) -> None:
+    """Do to another run what was initiated, unless that happens too often."""
+    if not batch.creations.exceeded(decision_type):
+        batch.effects.append((effect, initiated_id))
+        return
+    failure = given(wanted, ("workflowId", "runId", "control"))
+    cause = _RATE_EXCEEDED[decision_type]
+    batch.write(f"{decision_type}Failed", {**failure, "cause": cause, "initiatedEventId": initiated_id})
 
 
 def schedule_lambda_function(batch: Batch, wanted: Attributes) -> None:

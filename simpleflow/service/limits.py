@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .rates import Rate
 
 PAGE_SIZE = 1000
 DAY_MS = 86_400_000
@@ -30,6 +33,8 @@ class Limits:
     pollers: int | None = 1_000
     #: Resource tags of one domain.
     resource_tags: int | None = 50
+    #: How often, by operation and by type of decision (see `rates.AMAZON`); what is not named, without limit.
+    rates: Mapping[str, Rate] = field(default_factory=dict)
 
 
 #: Nothing enforced but what keeps the registry sane: for runs in one process.

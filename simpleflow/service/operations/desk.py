@@ -9,6 +9,7 @@ from typing import Any
 from ..execution import Ledger
 from ..journal import Domain, DomainPut, TypeDeleted, TypePut
 from ..limits import PAGE_SIZE, Limits
+from ..rates import Buckets
 from ..registry import Registry
 from ..runs import Runs
 from ..visibility import Archive
@@ -26,6 +27,7 @@ class Desk:
     registry: Registry
     runs: Runs
     archive: Archive
+    buckets: Buckets
     region: str = ""
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import decisions, faults
-from ..decisions import Batch
+from ..decisions import Batch, Creations
 from ..events import Attributes, attributes_of, given
 from ..execution import Execution
 from ..state import Activity
@@ -107,7 +107,8 @@ def respond_decision_task_completed(desk: Desk, request: Request) -> Answer:
     execution.defer()
     completed_id = execution.complete_decision(answer)
     domain = desk.registry.domain(execution.run.region, execution.run.domain)
-    applied = Batch(execution, domain, desk.registry, desk.runs, desk.limits, completed_id, unhandled)
+    creations = Creations(desk.buckets, desk.region, desk.now_ms)
+    applied = Batch(execution, domain, desk.registry, desk.runs, desk.limits, creations, completed_id, unhandled)
     decisions.apply(applied, batch)
     execution.resume()
     return {}
