@@ -20,7 +20,7 @@ def info(call: Call) -> Listing:
     key = call.run()
     about = describe(call.client, key)["executionInfo"]
     first, last = first_event(call.client, key), last_event(call.client, key)
-    workflow = History([first] if last["eventId"] == first["eventId"] else [first, last]).workflow
+    workflow = History([first, last]).workflow
     begun, closed = instant(about["startTimestamp"]), instant(about.get("closeTimestamp"))
     row = {
         "domain": key.domain,

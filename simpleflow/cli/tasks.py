@@ -153,7 +153,7 @@ def _listed(entry: Entry) -> Row:
         "Attempt": _attempt(entry),
         "Scheduled": _scheduled(entry),
         "Started": entry.get("started_timestamp"),
-        "Ended": None if entry["type"] == "timer" and entry["state"] == "started" else _ended(entry),
+        "Ended": _ended(entry),
         "Reason": _reason(entry),
     }
 

@@ -72,6 +72,13 @@ def test_events_with_their_payloads(option: str, stage: Stage) -> None:
     assert row.startswith("1,1970-01-01T00:16:40.") and "WorkflowExecutionStarted" in row
 
 
+def test_a_payload_that_cannot_be_decoded_is_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stages.use(monkeypatch, Stage())
+    stage.on("SignalWorkflowExecution", workflowId="open", signalName="odd", input="[NaN]")
+    events = [json.loads(line) for line in shown("open", "-o", "events", "--format", "jsonl").lines]
+    assert events[-1]["input"] == "[NaN]"
+
+
 def test_a_payload_that_is_no_json_is_its_text(stage: Stage) -> None:
     events = [json.loads(line) for line in shown("canceled", "-o", "events", "--format", "jsonl").lines]
     assert events[-1]["details"] == "as you wish"

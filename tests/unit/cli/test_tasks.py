@@ -92,6 +92,30 @@ def test_times_are_shares_of_the_execution(monkeypatch: pytest.MonkeyPatch) -> N
     assert listed("workflow.profile", DOMAIN, "timed", "--sort=-time-scheduled") == [other, longest]
 
 
+def test_a_task_that_nobody_took_waited_until_it_timed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stages.use(monkeypatch, Stage())
+    stage.start("waits")
+    waiting = schedule(1, "nobody")
+    waiting["scheduleActivityTaskDecisionAttributes"]["scheduleToStartTimeout"] = "20"
+    stage.decide("waits", waiting)
+    stage.client.skip(100)
+    (row,) = listed("workflow.profile", DOMAIN, "waits")
+    assert (row["Last State"], row["Start"], row["Time Running"]) == ("timed_out", None, None)
+    assert row["Time Scheduled"] < 101
+    stage.start("longer")
+    stage.client.skip(100)
+    (later,) = listed("workflow.profile", DOMAIN, "waits")
+    assert later == row
+
+
+def test_an_execution_that_took_no_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tasks have no share of it."""
+    monkeypatch.setattr(stage, "_now_ms", 1_000_003)
+    rows = listed("workflow.profile", DOMAIN, "open")
+    assert len(rows) == 4
+    assert {row["Percentage of total time"] for row in rows} == {None}
+
+
 def test_nothing_to_profile(stage: Stage) -> None:
     assert run("workflow.profile", DOMAIN, "terminated").stdout == ""
     assert run("workflow.tasks", DOMAIN, "terminated", "--format", "csv").lines == [
@@ -113,6 +137,16 @@ def test_tasks_by_their_ids_the_oldest_first(stage: Stage) -> None:
     ]
     assert [bool(row["Started"]) for row in rows] == [True, True, False, False, True]
     assert [bool(row["Ended"]) for row in rows] == [True, False, False, False, False]
+
+
+def test_a_task_that_is_asked_to_stop_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stages.use(monkeypatch, Stage())
+    cancel = decision("RequestCancelActivityTask", activityId=INCREMENT.format(2))
+    stage.decide("open", cancel, decision("CancelTimer", timerId="a timer"))
+    rows = {row["ID"]: row for row in listed("task.list", DOMAIN, "open")}
+    asked, timer = rows[INCREMENT.format(2)], rows["a timer"]
+    assert (asked["State"], asked["Ended"]) == ("cancel_requested", None)
+    assert timer["State"] == "canceled" and timer["Ended"] > timer["Scheduled"]
 
 
 def test_attempts_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
