@@ -6,8 +6,10 @@ boto3 is imported when S3 is first used: it takes a third of a second that a pro
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from botocore.config import Config
@@ -15,30 +17,49 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import settings
 from ..exceptions import PayloadError, PayloadGone, PayloadUnavailable
+from ..utils import retry
 from .jumbo import Reference
 from .stores import check_length
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_HOST = "s3.amazonaws.com"
 _CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 5})
 
-#: Answers that say that there is no such object. Who may not list a bucket hears "denied" of what is not there.
-_ABSENT = frozenset({"NoSuchKey", "AccessDenied", "404", "403"})
+#: Answers that say that there is no such object.
+_ABSENT = frozenset({"NoSuchKey", "404"})
+#: Who may not list a bucket hears "denied" also of what is not there.
+_DENIED = frozenset({"AccessDenied", "403"})
 
-#: Downloads that broke off are begun again so often; botocore repeats only requests.
+#: Downloads that broke off, and those that were denied, are tried so often; botocore repeats only requests.
 _DOWNLOADS = 3
 
 
+_wait = threading.Event().wait
+
+
+class _Denied(Exception):
+    """Perhaps there is no such object; perhaps the permission is only on its way."""
+
+
 class S3Store:
-    """``s3:GetObject`` and ``s3:PutObject`` are all that it needs."""
+    """``s3:GetObject`` and ``s3:PutObject`` are all that it needs. ``sleep`` waits for so many seconds."""
+
+    def __init__(self, sleep: Callable[[float], object] = _wait) -> None:
+        again = retry.with_delay(
+            _DOWNLOADS,
+            delay=lambda failures: 0.2 * 5**failures,
+            on_exceptions=(BotoCoreError, _Denied),
+            log_with=logger.warning,
+            sleep=sleep,
+        )
+        self._downloaded = again(self._download)
 
     def get(self, reference: Reference) -> bytes:
-        for _ in range(_DOWNLOADS - 1):
-            try:
-                return self._download(reference)
-            except BotoCoreError:
-                pass
         try:
-            return self._download(reference)
+            return self._downloaded(reference)
+        except _Denied as error:
+            raise PayloadGone(str(error)) from None
         except BotoCoreError as error:
             raise _unavailable(reference, error) from error
 
@@ -46,6 +67,8 @@ class S3Store:
         try:
             answer = client().get_object(**_address(reference))
         except ClientError as error:
+            if error.response["Error"]["Code"] in _DENIED:
+                raise _Denied(_absent(reference, error)) from None
             raise _refused(reference, error) from error
         with contextlib.closing(answer["Body"]) as stream:
             check_length(reference, answer["ContentLength"])
@@ -68,9 +91,14 @@ class S3Store:
 
 
 def _refused(reference: Reference, error: ClientError) -> PayloadError:
-    if error.response["Error"]["Code"] not in _ABSENT:
-        return _unavailable(reference, error)
-    return PayloadGone(f"there is no object {reference.where}, or this process may not read it ({_told(error)}).")
+    if error.response["Error"]["Code"] in _ABSENT | _DENIED:
+        return PayloadGone(_absent(reference, error))
+    return _unavailable(reference, error)
+
+
+def _absent(reference: Reference, error: ClientError) -> str:
+    perhaps = ", or this process may not read it" if error.response["Error"]["Code"] in _DENIED else ""
+    return f"there is no object {reference.where}{perhaps} ({_told(error)})."
 
 
 def _address(reference: Reference) -> dict[str, str]:

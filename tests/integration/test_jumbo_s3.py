@@ -2,15 +2,14 @@
 
 import json
 import re
-import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import s3_servers
+from support.s3_servers import KEYS, moto_server
 
 from simpleflow import Workflow, activity, local, storage
 from simpleflow.exceptions import DecisionAbandoned, PayloadGone, PayloadUnavailable, PayloadWrong
@@ -25,41 +24,14 @@ REFERENCE = re.compile(rf"simpleflow\+s3://{BUCKET}/{PREFIX}/[0-9a-f]{{64}} [0-9
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("moto") / "log"
-    with log.open("wb") as out:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=out)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(url, process, log)
+    with moto_server(tmp_path_factory.mktemp("moto") / "log") as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """The server says that it listens, or has ended."""
-    import time
-
-    while process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=30).close()
-            return
-        except OSError:
-            time.sleep(0.05)  # noqa: TID251 - it has no way to tell when it is there
-    pytest.fail(log.read_text())
 
 
 @pytest.fixture
 def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        **KEYS,
         "AWS_ENDPOINT_URL_S3": server,
         "SIMPLEFLOW_JUMBO_FIELDS_BUCKET": f"{BUCKET}/{PREFIX}/",
         "SIMPLEFLOW_CACHE_DIR": str(tmp_path / "cache"),
@@ -74,8 +46,7 @@ def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def fresh() -> None:
     """As a new process sees the settings."""
-    objects._fields.cache_clear()
-    s3._clients.clear()
+    s3_servers.fresh()
     storage.BUCKET_CACHE.clear()
     storage.BUCKET_LOCATIONS_CACHE.clear()
 
