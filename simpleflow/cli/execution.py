@@ -5,10 +5,11 @@ from __future__ import annotations
 from ..history import History
 from ..swf.executions import describe, first_event
 from ..swf.start import last_event
+from ..swf.stats.base import span
 from .calling import Call, swf_command
 from .output import Listing
 from .targets import EXECUTION
-from .times import instant, span
+from .times import instant
 
 
 @swf_command("workflow.info", EXECUTION)

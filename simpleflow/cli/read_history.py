@@ -10,10 +10,11 @@ from typing import Any
 from ..history import Entry
 from ..payloads import codec
 from ..replay.work import Event
+from ..swf.stats.base import when
 from .calling import Call
 from .events import attributes, events
 from .output import Listing, Row
-from .tasks import history_of, when
+from .tasks import history_of
 from .times import instant
 
 _PAYLOADS = frozenset({"input", "result", "control", "details"})

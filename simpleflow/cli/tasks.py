@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import click
 
 from ..history import Entry, History
+from ..swf.stats.base import Timing, WorkflowStats, ended, scheduled, when
 from ..swf.work import whole_history
 from .calling import Call, swf_command
 from .exits import Unknown
 from .output import Listing, Row
 from .targets import EXECUTION, TASK
-from .times import span
 
 _nb_tasks = click.option("-n", "--nb-tasks", type=click.IntRange(1), metavar="N", help="The first N of them.")
-
-#: States in which a task may still do something.
-_OPEN = frozenset({"scheduled", "start_initiated", "started", "cancel_requested"})
 
 
 def history_of(call: Call) -> History:
     """The whole history of the run that is meant."""
     return History(whole_history(call.client, call.run()))
-
-
-def when(entry: Entry) -> datetime | None:
-    """When an entry of a history came into its state."""
-    state = _STATE_NAMES.get(entry["state"], entry["state"])
-    names = (f"{state}_timestamp", f"{state}_event_timestamp", "timestamp")
-    return next((entry[name] for name in names if name in entry), None)
-
-
-#: States whose time goes by another name.
-_STATE_NAMES = {
-    "start_initiated": "initiated",
-    "signal_execution_initiated": "initiated",
-    "signal_execution_failed": "signal_failed",
-    "execution_signaled": "signaled",
-}
-
-
-def _scheduled(entry: Entry) -> datetime | None:
-    """When a task was asked for."""
-    names = ("scheduled_timestamp", "initiated_event_timestamp", "started_event_timestamp")
-    return next((entry[name] for name in names if name in entry), None)
-
-
-def _ended(entry: Entry) -> datetime | None:
-    return None if entry["state"] in _OPEN else when(entry)
 
 
 def _reason(entry: Entry) -> Any:
@@ -74,7 +44,7 @@ def tasks(call: Call, nb_tasks: int | None) -> Listing:
             "Tasks": entry["name"],
             "Last State": entry["state"],
             "Last State Time": when(entry),
-            "Scheduled Time": _scheduled(entry),
+            "Scheduled Time": scheduled(entry),
         }
         for entry in newest
     ]
@@ -104,27 +74,22 @@ def profile(call: Call, nb_tasks: int | None) -> Listing:
 
     Example: simpleflow --header workflow.profile TestDomain basic-example-1438722273
     """
-    history = history_of(call)
-    workflow = history.workflow
-    until = (None if workflow["state"] == "started" else when(workflow)) or call.now
-    total = span(workflow["started_timestamp"], until)
-    rows = [_profiled(entry, until, total) for entry in history.tasks if entry["type"] != "signal"]
+    stats = WorkflowStats(history_of(call), now=call.now)
+    rows = [_profiled(timing, stats) for timing in stats.timings()]
     rows.sort(key=lambda row: -1.0 if row["Time Running"] is None else row["Time Running"], reverse=True)
     return Listing(_PROFILE, rows[:nb_tasks])
 
 
-def _profiled(entry: Entry, until: datetime, total: float | None) -> Row:
-    started, ended = entry.get("started_timestamp"), _ended(entry)
-    running = span(started, ended or until)
+def _profiled(timing: Timing, stats: WorkflowStats) -> Row:
     return {
-        "Task": entry["id"],
-        "Last State": entry["state"],
-        "Scheduled": _scheduled(entry),
-        "Time Scheduled": span(_scheduled(entry), started or ended or until),
-        "Start": started,
-        "Time Running": running,
-        "End": ended,
-        "Percentage of total time": None if running is None or not total else round(100 * running / total, 2),
+        "Task": timing.id,
+        "Last State": timing.state,
+        "Scheduled": timing.scheduled,
+        "Time Scheduled": timing.waited,
+        "Start": timing.started,
+        "Time Running": timing.ran,
+        "End": timing.ended,
+        "Percentage of total time": stats.percentage(timing),
     }
 
 
@@ -151,9 +116,9 @@ def _listed(entry: Entry) -> Row:
         "Version": entry.get("version"),
         "State": entry["state"],
         "Attempt": _attempt(entry),
-        "Scheduled": _scheduled(entry),
+        "Scheduled": scheduled(entry),
         "Started": entry.get("started_timestamp"),
-        "Ended": _ended(entry),
+        "Ended": ended(entry),
         "Reason": _reason(entry),
     }
 
