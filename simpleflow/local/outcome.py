@@ -51,6 +51,10 @@ class LocalRun:
             raise NotCompleted(self)
         return fields().decode(self.result)
 
+    def json(self) -> str:
+        """The JSON of what ``run`` returned, wherever it stands."""
+        return codec.canonical(fields().fetch(self.result))
+
     def explain(self) -> str:
         """Why it did not complete, with the author's traceback if there is one."""
         reason, details = fetched(self.reason) or self.status, traceback_of(self.details)

@@ -111,7 +111,7 @@ def test_long_payloads_need_no_bucket(run: Run, tmp_path: Path) -> None:
     (tmp_path / "big.py").write_text(BIG)
     done = run("standalone", "--embedded", "big.Big", "--input", "[1000000]")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1000000"), done.stderr
-    assert len(list((tmp_path / ".simpleflow" / "objects").iterdir())) == 2
+    assert len(list((tmp_path / ".simpleflow" / "objects").iterdir())) == 1
 
 
 def test_a_failure_is_told_and_is_the_exit_code(run: Run, tmp_path: Path) -> None:
@@ -180,8 +180,8 @@ def test_stopped_and_resumed(
 
 def test_there_is_nothing_to_resume(run: Run) -> None:
     done = run("standalone", "--embedded", "examples.basic.BasicWorkflow", "--resume", "unknown")
-    assert done.returncode == 2
-    assert "there is no open execution 'unknown'" in done.stderr
+    assert done.returncode == 3
+    assert "there is no execution 'unknown'" in done.stderr
 
 
 def test_without_credentials_the_command_says_what_to_do(run: Run, tmp_path: Path) -> None:
