@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psutil
@@ -55,6 +55,7 @@ PAUSE = 0.6
 PATIENCE = 60.0
 
 Event = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,7 @@ class Driver:
 # -- what must be true in the end
 
 
-def verify(plan: Plan, flows: list[Flow], client: Client, directory: Path) -> Counter[str]:
+def verify(flows: list[Flow], client: Client, directory: Path) -> Counter[str]:
     """Raises AssertionError for what is wrong; counts the events by their types."""
     wrong = {flow.n: flow.result for flow in flows if flow.result != chaos_flow.expected(flow.n)}
     assert not wrong, wrong
@@ -374,7 +375,7 @@ def run(plan: Plan, directory: Path) -> Figures:
     with Cluster(directory, plan.seed) as cluster, cluster.daemons.environ(), closing(Client(attempts=1)) as client:
         killer = Killer(cluster, plan.seed, plan.own_kills)
         driver = Driver(plan, client, marks)
-        register_domain(client, DOMAIN)
+        insist(cluster, lambda: register_domain(client, DOMAIN))
         while not driver.finished:
             now = time.monotonic() - begun
             assert now < plan.limit, f"these hang: {driver.open}\n{cluster.told()}"
@@ -384,11 +385,23 @@ def run(plan: Plan, directory: Path) -> Figures:
             pause.wait(0.02)
         kills = killer.kills + Counter(chaos_command.kills(directory))
         assert sum(kills.values()) == plan.kills, kills
-        events = verify(plan, driver.flows, client, directory)
+        events = insist(cluster, lambda: verify(driver.flows, client, directory))
         cluster.end()
         report = check(cluster.db)
         assert report.clean, report
     return Figures(plan.seed, plan.executions, time.monotonic() - begun, dict(kills), dict(events))
+
+
+def insist(cluster: Cluster, act: Callable[[], T]) -> T:
+    """Call, and again for as long as the service is on its way back."""
+    limit, pause = time.monotonic() + PATIENCE, threading.Event()
+    while True:
+        cluster.revive()
+        try:
+            return act()
+        except Unreachable:
+            assert time.monotonic() < limit, cluster.told()
+            pause.wait(0.1)
 
 
 def progress(plan: Plan, killer: Killer, directory: Path) -> float:

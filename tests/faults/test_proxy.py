@@ -40,7 +40,7 @@ def test_results_are_right_whatever_the_network_does(tmp_path: Path) -> None:
             daemons.start("decider", "decider.start", "-N", "1", *where, f"{chaos_flow.__name__}.Chaos")
             daemons.start("worker", "worker.start", "-N", "2", "--heartbeat", "1", *where)
             driver = complete(plan, client, tmp_path, daemons)
-            verify(plan, driver.flows, client, tmp_path)
+            verify(driver.flows, client, tmp_path)
             assert daemons.stop() == [0, 0, 0]
         assert "Traceback" not in daemons.told("decider") + daemons.told("worker")
         assert set(proxy.mishaps) == set(MISHAPS)
