@@ -26,6 +26,7 @@ from ..replay.work import RunKey
 from ..service.clock import RealClock
 from ..swf.client import Client
 from ..swf.errors import SwfError, Unreachable
+from ..swf.executions import newest_run
 from ..swf.start import (
     YEAR_SECONDS,
     End,
@@ -33,14 +34,13 @@ from ..swf.start import (
     end_in,
     end_of,
     events_after,
-    open_run,
     start,
     tell_interruption,
 )
 from .crew import ENDING_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS, Crew, Roles, Stop
 from .decider import DeciderOptions, prepare
 from .embedded import Embedded, EmbeddedError, join
-from .exits import Exit, exit_of
+from .exits import Exit, Unknown, exit_of
 from .inputs import read_input
 from .output import LineWatcher, Output, Refusal, watched_stdout, write_last_line
 from .progress import Progress, picture
@@ -158,8 +158,9 @@ def standalone(
         stdout.write(f"{key.workflow_id} {key.run_id}\n")
         stdout.flush()
         if not stop.wait(0):
-            crew.start(task_list)
-            relay.begin()
+            if task_list is not None:
+                crew.start(task_list)
+                relay.begin()
             ended = _Follower(key, place, screen, color == "always", display_status).follow(stop)
         if ended is None:
             patience = PATIENCE_SECONDS + ENDING_SECONDS
@@ -230,17 +231,17 @@ _PLACES = frozenset({"domain", "embedded", "endpoint_url", "db"})
 # -- from the start to the end
 
 
-def _begun(what: Start, resume: str | None) -> tuple[RunKey, str]:
-    """Start the execution, or find the one to go on with; its task list."""
+def _begun(what: Start, resume: str | None) -> tuple[RunKey, str | None]:
+    """Start the execution, or find the one to go on with; its task list, or None if it has ended."""
     client = Client()
     try:
         prepare(DeciderOptions(what.domain, what.task_list, (what.workflow,)))
         if resume is None:
             return start(client, what), what.task_list
-        key = open_run(client, what.domain, resume)
+        key = newest_run(client, what.domain, resume)
         if key is None:
-            raise Refusal(f"there is no open execution {resume!r} in the domain {what.domain}; it may have ended.")
-        return key, tell_interruption(client, key)
+            raise Unknown(f"there is no execution {resume!r} in the domain {what.domain}; was it started elsewhere?")
+        return key, None if end_of(client, key) else tell_interruption(client, key)
     finally:
         client.close()
 

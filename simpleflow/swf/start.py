@@ -131,17 +131,22 @@ def open_run(client: Client, domain: str, workflow_id: str) -> RunKey | None:
 
 
 def tell_interruption(client: Client, key: RunKey) -> str:
-    """Before a stopped run goes on: tell it whose timeouts are no failures. Its task list is returned.
+    """Before a stopped run goes on: tell it, and its children, whose timeouts are no failures. Gives its task list.
 
     Those are the activities that are open, and those that timed out since the last decision was begun.
     """
     events = whole_history(client, key)
     begun = max((e["eventId"] for e in events if e["eventType"] == "DecisionTaskStarted"), default=0)
     lost = {e["eventId"] for e in events if e["eventType"] == "ActivityTaskScheduled"}
+    children: dict[int, str] = {}
     for event in events:
-        kind = event["eventType"]
+        kind, attributes = event["eventType"], event[ATTRIBUTES[event["eventType"]]]
         if kind in _ENDED and not (kind == "ActivityTaskTimedOut" and event["eventId"] > begun):
-            lost.discard(event[ATTRIBUTES[kind]]["scheduledEventId"])
+            lost.discard(attributes["scheduledEventId"])
+        elif kind == "ChildWorkflowExecutionStarted":
+            children[attributes["initiatedEventId"]] = attributes["workflowExecution"]["workflowId"]
+        elif kind in _CHILD_ENDED:
+            children.pop(attributes["initiatedEventId"], None)
     if lost:
         request = {
             "domain": key.domain,
@@ -151,7 +156,14 @@ def tell_interruption(client: Client, key: RunKey) -> str:
             "input": codec.encode(sorted(lost)),
         }
         client.call("SignalWorkflowExecution", request)
+    for workflow_id in children.values():
+        child = open_run(client, key.domain, workflow_id)  # which may have continued as new
+        if child is not None:
+            tell_interruption(client, child)
     return str(events[0][ATTRIBUTES["WorkflowExecutionStarted"]]["taskList"]["name"])
 
 
 _ENDED = frozenset({"ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled"})
+_CHILD_ENDED = frozenset(
+    f"ChildWorkflowExecution{end}" for end in ("Completed", "Failed", "TimedOut", "Canceled", "Terminated")
+)
