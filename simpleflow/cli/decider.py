@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
@@ -14,9 +14,10 @@ from ..process.signals import stop_on_signals
 from ..process.supervisor import Forks, Supervisor
 from ..replay.engine import Engine
 from ..swf.client import Client
-from ..swf.decider import Decider, missing_types
-from ..swf.errors import SwfError
+from ..swf.decider import Decider, known_activities, missing_types
+from ..swf.errors import Refused, SwfError
 from ..swf.find import Workflows
+from ..swf.shunned import Shunned
 from ..swf.types import register_domain, register_type
 from ..workflow import Workflow
 from .output import Refusal
@@ -26,7 +27,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeciderOptions:
-    """What a decider process needs. ``override`` is the task list of everything that it schedules, if not its own."""
+    """What a decider process needs. ``override`` is the task list of everything that it schedules, if not its own.
+
+    Made before the fork: what one process writes to ``shunned``, the next one reads.
+    """
 
     domain: str
     task_list: str
@@ -34,6 +38,7 @@ class DeciderOptions:
     endpoint_url: str | None = None
     affinity: bool = True
     override: str | None = None
+    shunned: Shunned = field(default_factory=Shunned)
 
     def connect(self) -> Client:
         return Client(endpoint_url=self.endpoint_url)
@@ -85,11 +90,16 @@ def start(
 
 
 def prepare(options: DeciderOptions) -> None:
-    """Register the domain and the types of the workflows, where they are missing. Raises SwfError."""
+    """Register the domain and the types of the workflows and their activities, where missing. Raises SwfError."""
     client = options.connect()
     register_domain(client, options.domain)
     for missing in missing_types(options.workflows):
         register_type(client, options.domain, missing, options.task_list)
+    for missing in known_activities() if options.workflows else ():
+        try:
+            register_type(client, options.domain, missing)
+        except Refused as error:  # whoever asks for it will hear of it
+            logger.warning("%s %s: %s", missing.name, missing.version, error)
 
 
 def decide(options: DeciderOptions) -> int:
@@ -104,6 +114,7 @@ def decide(options: DeciderOptions) -> int:
         Engine(workflows.find, task_list=options.override, fields=fields()),
         workflows,
         affinity=options.affinity,
+        shunned=options.shunned,
         patient=client.is_amazon,
     )
     decider.run(stop)

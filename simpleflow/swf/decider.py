@@ -14,7 +14,6 @@ import queue
 import random
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -24,15 +23,17 @@ from .. import logging_context
 from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError
 from ..payloads.objects import fields
 from ..process.find import NotFound
+from ..registry import registry
 from ..replay.endings import failed
 from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism, find_class
 from ..replay.events import CLOSING
-from ..replay.work import Decisions, DecisionWork, MissingType, RunKey
+from ..replay.work import Decisions, DecisionWork, MissingType
 from .client import Client, backed_off
 from .errors import Refused, SwfError
 from .find import Workflows
 from .heartbeats import UNKNOWN
 from .identity import swf_identity
+from .shunned import Shunned
 from .types import register_type
 from .watchdog import Watchdog
 from .work import poll_decision, whole_history
@@ -40,7 +41,6 @@ from .work import poll_decision, whole_history
 logger = logging.getLogger(__name__)
 
 AFFINITY_SECONDS = 10
-SHUN_SECONDS = 600  # how long a run that held the thread is left to others
 _TICK = 0.5  # seconds between two looks at whether to stop
 
 
@@ -63,7 +63,7 @@ class Decider:
         patient: bool = True,
         watchdog: Watchdog | None = None,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
-        clock: Callable[[], float] = time.monotonic,
+        shunned: Shunned | None = None,
     ) -> None:
         self._connect = connect
         self._domain = domain
@@ -72,8 +72,7 @@ class Decider:
         self._workflows = workflows
         self._patient = patient
         self._watchdog = watchdog or Watchdog()
-        self._clock = clock
-        self._shunned: dict[RunKey, float] = {}  # until when
+        self._shunned = Shunned() if shunned is None else shunned
         self._wait = wait
         self._identity = swf_identity()
         self._own_list = _own_list(task_list) if affinity else None
@@ -165,18 +164,17 @@ class Decider:
             logging_context.reset()
 
     def _decide(self, client: Client, work: DecisionWork) -> Decisions | None:
-        if self._clock() < self._shunned.get(work.key, 0):
+        if work.key in self._shunned:
             logger.error("%s: not decided here for now, it has held the thread before", _name(work))
             return None
         try:
-            with self._watchdog.watching(_name(work)):
+            with self._watchdog.watching(_name(work), lambda: self._shunned.add(work.key)):
                 try:
                     return self._engine.decide(work)
                 except HistoryNeeded:
                     work = replace(work, events=whole_history(client, work.key, work.started_event_id))
                     return self._engine.decide(work)
         except DecisionDeadlock:
-            self._shunned[work.key] = self._clock() + SHUN_SECONDS
             return None
         except NondeterminismError as error:
             logger.error("%s: %s", _name(work), error)
@@ -247,3 +245,9 @@ def _name(work: DecisionWork) -> str:
 def missing_types(workflows: Iterable[Any]) -> list[MissingType]:
     """The types to register for workflows that a decider is started with."""
     return [MissingType("workflow", workflow.name, str(workflow.version)) for workflow in workflows if workflow.name]
+
+
+def known_activities() -> list[MissingType]:
+    """The types of all activities that have been imported: those that workflows here may ask for."""
+    activities = registry[None].values()
+    return [MissingType("activity", known.name, str(known.version)) for known in activities if known.version]

@@ -21,10 +21,11 @@ EXIT_CODE = 70
 
 
 class Watchdog:
-    """``with watching(name):`` bounds the time of a decision.
+    """``with watching(name, on_interrupt):`` bounds the time of a decision.
 
-    After ``patience`` seconds the stack is logged and DecisionDeadlock raised in the watched thread. If that has no
-    effect within ``last_resort`` seconds (the code catches it, or waits in C), ``end_process(70)`` is called.
+    After ``patience`` seconds the stack is logged, ``on_interrupt`` called and DecisionDeadlock raised in the watched
+    thread. If that has no effect within ``last_resort`` seconds (the code catches it, or waits in C),
+    ``end_process(70)`` is called.
     """
 
     def __init__(
@@ -37,15 +38,15 @@ class Watchdog:
         self._last_resort = last_resort
         self._end_process = end_process
         self._lock = threading.Lock()
-        self._watched: tuple[int, str] | None = None
+        self._watched: tuple[int, str, Callable[[], object]] | None = None
         self._begun = threading.Event()
         self._over = threading.Event()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     @contextmanager
-    def watching(self, name: str) -> Iterator[None]:
+    def watching(self, name: str, on_interrupt: Callable[[], object] = lambda: None) -> Iterator[None]:
         self._over.clear()
-        self._watched = (threading.get_ident(), name)
+        self._watched = (threading.get_ident(), name, on_interrupt)
         self._begun.set()
         try:
             yield
@@ -67,9 +68,10 @@ class Watchdog:
         with self._lock:
             if self._watched is None:
                 return False
-            thread, name = self._watched
+            thread, name, on_interrupt = self._watched
             frame = sys._current_frames().get(thread)
             stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
             logger.error("%s: `run` has held the thread for %g s, it is interrupted:\n%s", name, self._patience, stack)
+            on_interrupt()
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(DecisionDeadlock))
             return True

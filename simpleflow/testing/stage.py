@@ -82,7 +82,7 @@ class NoWatchdog(Watchdog):
         pass
 
     @contextmanager
-    def watching(self, name: str) -> Iterator[None]:
+    def watching(self, name: str, on_interrupt: Callable[[], object] = lambda: None) -> Iterator[None]:
         yield
 
 

@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
+from support.swf_in_process import InProcessClient
 
 from simpleflow.cli import decider, standalone
+from simpleflow.process.find import find_workflow
+from simpleflow.registry import registry
+from simpleflow.swf.client import Client
+from simpleflow.swf.errors import Refused
 
 BASIC = "examples.basic.BasicWorkflow"
 
 
 def invoke(command: object, *args: str, **environment: str) -> Result:
     return CliRunner().invoke(command, args, env={"SWF_DOMAIN": None, "AWS_ENDPOINT_URL_SWF": None, **environment})  # type: ignore[arg-type]
+
+
+class Prepared(decider.DeciderOptions):
+    """Options whose client speaks to a service in this process."""
+
+    swf = InProcessClient()
+
+    def connect(self) -> Client:
+        return cast(Client, self.swf)
+
+
+def test_types_are_registered_before_anybody_asks_for_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    workflow = find_workflow(BASIC)
+    odd = SimpleNamespace(name="of another version", version="v" * 65)
+    known = {name: task for name, task in registry[None].items() if name.startswith("examples.basic.")}
+    monkeypatch.setitem(registry._tasks, None, {"odd": odd, **known})
+    options = Prepared("d", "list", (workflow,))
+    refused = Refused("RegisterActivityType", "ValidationException", "version is too long", 400)
+    options.swf.fail_next["RegisterActivityType"] = [refused]
+    decider.prepare(options)
+    names = {}
+    for kind in ("activity", "workflow"):
+        request = {"domain": "d", "registrationStatus": "REGISTERED"}
+        listed = options.swf.call(f"List{kind.capitalize()}Types", request)["typeInfos"]
+        names[kind] = {info[f"{kind}Type"]["name"] for info in listed}
+    assert names == {"activity": set(known), "workflow": {workflow.name}}
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning == f"of another version {odd.version}: {refused}"
 
 
 def test_a_decider_needs_a_domain() -> None:

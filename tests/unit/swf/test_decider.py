@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import threading
 from typing import Any, ClassVar
 
@@ -11,11 +12,14 @@ import pytest
 from support.swf_in_process import InProcessClient
 
 from simpleflow import Workflow, activity, futures
+from simpleflow.exceptions import DecisionDeadlock
 from simpleflow.payloads import codec
 from simpleflow.replay.engine import Engine
-from simpleflow.swf.decider import AFFINITY_SECONDS, SHUN_SECONDS, Decider, missing_types
+from simpleflow.replay.work import RunKey
+from simpleflow.swf.decider import AFFINITY_SECONDS, Decider, missing_types
 from simpleflow.swf.errors import Refused, Unreachable
 from simpleflow.swf.find import Workflows
+from simpleflow.swf.shunned import SHUN_SECONDS, Shunned
 from simpleflow.swf.types import register_domain, register_type
 from simpleflow.swf.watchdog import Watchdog
 from simpleflow.swf.work import poll_decision, whole_history
@@ -68,7 +72,7 @@ class World:
             Engine(self.workflows.find),
             self.workflows,
             watchdog=Watchdog(patience),
-            clock=clock,
+            shunned=Shunned(clock),
         )
 
     def start(self, workflow: type[Workflow], *args: Any, class_name: str | None = None) -> None:
@@ -262,7 +266,38 @@ def test_code_that_holds_the_thread_is_interrupted_and_left_alone_for_a_while() 
     assert work is not None
     world.decider.handle(world.client, work)
     assert not world.client.requests("RespondDecisionTaskCompleted")
-    assert world.decider._shunned == {work.key: SHUN_SECONDS}
+    assert work.key in world.decider._shunned
+    assert work.key._replace(run_id="another") not in world.decider._shunned
+    now[0] = SHUN_SECONDS - 1
+    assert work.key in world.decider._shunned
+    now[0] = SHUN_SECONDS
+    assert work.key not in world.decider._shunned
+
+
+def test_code_that_does_not_listen_ends_the_process() -> None:
+    told: list[Any] = []
+    ended = threading.Event()
+
+    def end(status: int) -> None:
+        told.append(status)
+        ended.set()
+
+    watchdog = Watchdog(0.01, 0.01, end)
+    with pytest.raises(DecisionDeadlock), watchdog.watching("w r", lambda: told.append("interrupted")):
+        ended.wait(20)  # in C: what is raised here waits too
+    assert told == ["interrupted", 70]
+
+
+def test_what_ends_a_process_is_left_alone_by_the_next_one() -> None:
+    shunned = Shunned(lambda: 0.0)
+    key = RunKey("d", "w", "r")
+    pid = os.fork()
+    if pid == 0:
+        shunned.add(key)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert key in shunned
+    assert key not in Shunned(lambda: 0.0)
 
 
 @pytest.mark.parametrize("leaving", [True, False])
