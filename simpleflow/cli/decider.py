@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import click
@@ -91,15 +92,15 @@ def start(
 
 def prepare(options: DeciderOptions) -> None:
     """Register the domain and the types of the workflows and their activities, where missing. Raises SwfError."""
-    client = options.connect()
-    register_domain(client, options.domain)
-    for missing in missing_types(options.workflows):
-        register_type(client, options.domain, missing, options.task_list)
-    for missing in known_activities() if options.workflows else ():
-        try:
-            register_type(client, options.domain, missing)
-        except Refused as error:  # whoever asks for it will hear of it
-            logger.warning("%s %s: %s", missing.name, missing.version, error)
+    with closing(options.connect()) as client:
+        register_domain(client, options.domain)
+        for missing in missing_types(options.workflows):
+            register_type(client, options.domain, missing, options.task_list)
+        for missing in known_activities() if options.workflows else ():
+            try:
+                register_type(client, options.domain, missing)
+            except Refused as error:  # whoever asks for it will hear of it
+                logger.warning("%s %s: %s", missing.name, missing.version, error)
 
 
 def decide(options: DeciderOptions) -> int:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import click
@@ -211,7 +212,8 @@ def _check_access(options: WorkerOptions) -> None:
     """Say now what keeps the worker from calling SWF at all; the rest may get better while it runs."""
     request = {"domain": options.domain, "taskList": {"name": options.task_list or "default"}}
     try:
-        options.connect().another(attempts=1).call("CountPendingActivityTasks", request)
+        with closing(options.connect().another(attempts=1)) as client:
+            client.call("CountPendingActivityTasks", request)
     except NotConfigured as error:
         raise click.ClickException(str(error)) from None
     except SwfError as error:

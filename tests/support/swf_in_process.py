@@ -30,6 +30,9 @@ class InProcessClient:
         except Fault as fault:
             raise Refused(operation, fault.type.rpartition("#")[2], str(fault.message), fault.status) from None
 
+    def close(self) -> None:
+        """There is no connection."""
+
     def skip(self, seconds: int) -> None:
         """So much later."""
         self.clock = itertools.count(next(self.clock) + seconds * 1000)
