@@ -22,6 +22,7 @@ from ..process.find import NotFound, find_workflow
 from ..process.perform import Middlewares
 from ..service.database import StoreError
 from ..tracebacks import author_traceback
+from . import programs
 from .inputs import read_input
 from .output import Refusal, watched_stdout, write_last_line
 
@@ -87,7 +88,7 @@ def start(
     stdout = watched_stdout()
     try:
         workflow_class = find_workflow(workflow)
-        middlewares = Middlewares.load(middleware_pre_execution, middleware_post_execution)
+        middlewares = Middlewares.load((programs.FETCH, *middleware_pre_execution), middleware_post_execution)
     except NotFound as error:
         raise Refusal(str(error)) from None
     middlewares_given = middleware_pre_execution or middleware_post_execution
@@ -137,7 +138,7 @@ def start(
     )
     if ended.status != COMPLETED:
         raise click.ClickException(ended.explain())
-    write_last_line(stdout, ended.result or "null")
+    write_last_line(stdout, ended.json())
 
 
 def _durability(db: Path | None) -> Durability | None:

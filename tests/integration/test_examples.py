@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from support import s3_server
-from support.examples import BUCKETS, COMMANDS, EXAMPLES, EXPECTED, ROOT, commands_of, expected
+from support.examples import COMMANDS, EXAMPLES, EXPECTED, ROOT, commands_of, expected, furnish
 
 from simpleflow import local
 from simpleflow.cli.main import cli
@@ -44,10 +45,12 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def buckets(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that examples need, empty."""
-    s3_server.use(monkeypatch, s3, **BUCKETS)
-    s3_server.create(s3, *BUCKETS.values())
+def buckets(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that examples need, as new."""
+    s3_server.use(monkeypatch, s3)
+    for name, value in furnish(s3, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", os.environ["PATH"])
 
 
 @pytest.fixture

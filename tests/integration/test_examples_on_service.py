@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from support import processes, s3_server
 from support.daemons import COMMAND, Daemons
-from support.examples import BUCKETS, COMMANDS, ROOT, Told, commands_of, expected
+from support.examples import COMMANDS, ROOT, Told, commands_of, expected, furnish
 from support.processes import wait_until
 
 from simpleflow.cli.main import cli
@@ -49,8 +49,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 def s3(directory: Path) -> Iterator[dict[str, str]]:
     """What examples that need S3 find in their environment."""
     with s3_server.s3_server(directory) as url:
-        s3_server.create(url, *BUCKETS.values())
-        yield {**s3_server.CREDENTIALS, "AWS_ENDPOINT_URL_S3": url, **BUCKETS}
+        yield {**s3_server.CREDENTIALS, **furnish(url, directory)}
 
 
 def arguments(case: Case) -> list[str]:

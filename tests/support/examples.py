@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support import s3_server
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__")
 
@@ -83,6 +85,8 @@ EXPECTED: dict[str, tuple[Told | Callable[[Path], Told], ...]] = {
         ),
     ),
     "continue_as_new": (Told(55),),
+    "download1": (Told("hello, world"),),
+    "download2": (Told(["hello, world", "welcome back, world"]),),
     "dyn_task_list": (Told(["hello, world", "hello, eu", "hello, us"]),),
     "failing": (
         Told(
@@ -138,6 +142,20 @@ EXPECTED: dict[str, tuple[Told | Callable[[Path], Told], ...]] = {
 
 #: Buckets of the examples that need S3, by the setting that names them.
 BUCKETS = {"STEP_BUCKET": "example-steps"}
+
+#: Objects that they need.
+OBJECTS = {
+    "example-programs/greet-1": '#!/bin/sh\necho "hello, $1"\n',
+    "example-programs/greet-2": '#!/bin/sh\necho "welcome back, $1"\n',
+}
+
+
+def furnish(url: str, directory: Path) -> dict[str, str]:
+    """Puts what examples need of S3 onto a server; the settings that lead them there."""
+    s3_server.put(url, *BUCKETS.values(), *{path.partition("/")[0] for path in OBJECTS})
+    for path, body in OBJECTS.items():
+        s3_server.put(url, path, body=body)
+    return {**BUCKETS, "AWS_ENDPOINT_URL_S3": url, "SIMPLEFLOW_BINARIES_DIRECTORY": str(directory / "binaries")}
 
 
 def commands_of(example: str) -> list[list[str]]:

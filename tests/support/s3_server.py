@@ -52,10 +52,11 @@ def s3_server(directory: Path) -> Iterator[str]:
         process.wait(10)
 
 
-def create(url: str, *buckets: str) -> None:
-    """Make buckets."""
-    for bucket in buckets:
-        urllib.request.urlopen(urllib.request.Request(f"{url}/{bucket}", method="PUT"), timeout=30).close()
+def put(url: str, *paths: str, body: str = "") -> None:
+    """Make buckets (``name``), or objects (``name/key``)."""
+    for path in paths:
+        request = urllib.request.Request(url + "/" + path, body.encode(), {"Content-Type": "text/plain"}, method="PUT")
+        urllib.request.urlopen(request, timeout=30).close()
 
 
 def use(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> None:
