@@ -7,9 +7,11 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from ..exceptions import DecisionDeadlock
 
@@ -20,12 +22,22 @@ LAST_RESORT_SECONDS = 5.0
 EXIT_CODE = 70
 
 
+@dataclass(eq=False, slots=True)
+class _Watch:
+    thread: int
+    name: str
+    on_interrupt: Callable[[], object]
+    since: float
+    interrupted: bool = False
+
+
 class Watchdog:
     """``with watching(name, on_interrupt):`` bounds the time of a decision.
 
     After ``patience`` seconds the stack is logged, ``on_interrupt`` called and DecisionDeadlock raised in the watched
     thread. If that has no effect within ``last_resort`` seconds (the code catches it, or waits in C),
-    ``end_process(70)`` is called.
+    ``end_process(70)`` is called. A decision does not wake the watchdog: it looks when one that is under way now would
+    have taken too long.
     """
 
     def __init__(
@@ -33,45 +45,53 @@ class Watchdog:
         patience: float = PATIENCE_SECONDS,
         last_resort: float = LAST_RESORT_SECONDS,
         end_process: Callable[[int], object] = os._exit,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._patience = patience
         self._last_resort = last_resort
         self._end_process = end_process
+        self._clock = clock
         self._lock = threading.Lock()
-        self._watched: tuple[int, str, Callable[[], object]] | None = None
-        self._begun = threading.Event()
-        self._over = threading.Event()
+        self._watched: _Watch | None = None
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     @contextmanager
     def watching(self, name: str, on_interrupt: Callable[[], object] = lambda: None) -> Iterator[None]:
-        self._over.clear()
-        self._watched = (threading.get_ident(), name, on_interrupt)
-        self._begun.set()
+        self._watched = _Watch(threading.get_ident(), name, on_interrupt, self._clock())
         try:
             yield
         finally:
             # the lock keeps an exception from being thrown into what comes next
             with self._lock:
                 self._watched = None
-            self._over.set()
 
     def _watch(self) -> None:
+        pause = threading.Event()
         while True:
-            self._begun.wait()
-            self._begun.clear()
-            if not self._over.wait(self._patience) and self._interrupt() and not self._over.wait(self._last_resort):
+            pause.wait(self._look())
+
+    def _look(self) -> float:
+        """Do what is due. Returns in how many seconds to look again."""
+        with self._lock:
+            watch = self._watched
+            if watch is None:
+                return self._patience
+            left = watch.since + self._patience - self._clock()
+            if left > 0:
+                return left
+            if watch.interrupted:
                 logger.critical("the workflow still holds the thread: this process ends")
                 self._end_process(EXIT_CODE)
+            else:
+                self._interrupt(watch)
+            return self._last_resort
 
-    def _interrupt(self) -> bool:
-        with self._lock:
-            if self._watched is None:
-                return False
-            thread, name, on_interrupt = self._watched
-            frame = sys._current_frames().get(thread)
-            stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
-            logger.error("%s: `run` has held the thread for %g s, it is interrupted:\n%s", name, self._patience, stack)
-            on_interrupt()
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(DecisionDeadlock))
-            return True
+    def _interrupt(self, watch: _Watch) -> None:
+        watch.interrupted = True
+        frame = sys._current_frames().get(watch.thread)
+        stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
+        logger.error(
+            "%s: `run` has held the thread for %g s, it is interrupted:\n%s", watch.name, self._patience, stack
+        )
+        watch.on_interrupt()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watch.thread), ctypes.py_object(DecisionDeadlock))
