@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import weakref
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from simpleflow.cli.exits import Refusal
 from simpleflow.cli.formats import FORMATS
 from simpleflow.cli.output import Listing, Output, Row, write
+from simpleflow.utils import serialize_complex_object
 
 COLUMNS = ("Workflow ID", "Status", "Start", "Time", "Tags", "Open", "Input")
 BERLIN = timezone(timedelta(hours=2))
@@ -147,6 +149,35 @@ def test_the_first_row_is_printed_before_the_second_is_asked_for(format: str, mo
         yield {"A": "second"}
 
     assert "second" in shown(monkeypatch, Listing(("A",), rows()), stream, format=format)
+
+
+class Kept:
+    """A value that tells how many of its kind there are."""
+
+    alive: weakref.WeakSet[Kept] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        self.alive.add(self)
+
+
+@serialize_complex_object.register
+def _(value: Kept) -> str:
+    return "kept"
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl"])
+def test_rows_that_are_printed_are_kept_no_longer(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal most
+        for _ in range(50):
+            yield {"A": Kept()}
+            most = max(most, len(Kept.alive))
+
+    listing = Listing(("A",), rows(), rows() if format == "jsonl" else None)
+    assert shown(monkeypatch, listing, format=format).count("kept") == 50
+    assert most <= 3
 
 
 @pytest.mark.parametrize("format", FORMATS)
