@@ -6,7 +6,8 @@ A task that was tried again keeps its entry, which then describes the latest att
 Each state that an entry has been in leaves ``<state>_id`` (of the event) and ``<state>_timestamp`` (UTC). Two older
 conventions are kept: a timer and a child's initiation have ``<state>_event_id`` and ``<state>_event_timestamp``, what
 happens only once (signal, marker, cancel request) has ``event_id`` and ``timestamp``. ``input``, ``control``,
-``result`` and markers' ``details`` are decoded; ``reason`` and ``details`` of an ending are the recorded text.
+``result`` and markers' ``details`` are decoded, with a reference in the place of what stands outside the history;
+``reason`` and ``details`` of an ending are the recorded text.
 
 A decision that Amazon SWF refused shows as the state of an entry only where it hides nothing: a timer that goes on
 running while a second one of its id was refused is still ``started``.
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from .payloads import codec
+from .payloads import codec, nested
 
 __all__ = ["History"]
 
@@ -237,10 +238,10 @@ def _time(event: Event) -> datetime:
 
 
 def _value(attributes: Attributes, member: str) -> Any:
-    """A payload decoded; the text itself where that cannot be done."""
+    """A payload decoded; the text itself where that cannot be done, and the reference of what stands outside."""
     text = attributes.get(member)
     try:
-        return codec.decode(text)
+        return nested.shown(text)
     except codec.DecodeError:
         return text
 

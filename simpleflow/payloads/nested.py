@@ -67,6 +67,14 @@ def opened(text: str) -> Any:
     return _opened(codec.decode(text))
 
 
+def shown(text: str | None) -> Any:
+    """The value of a field for who reads a history: nothing is fetched, and references stand for themselves.
+
+    Raises DecodeError.
+    """
+    return codec.decode(text[len(MARK) :] if text is not None and text.startswith(MARK) else text)
+
+
 def _opened(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(PREFIX):
         plain = jumbo.unescaped(value)

@@ -16,7 +16,7 @@ from support import processes
 from support.daemons import COMMAND, Daemons
 from support.jumbo_flow import EXPECTED, OBJECTS, TEXT
 from support.processes import ROOT, wait_until
-from support.s3_servers import KEYS, moto_server
+from support.s3_server import CREDENTIALS, put, s3_server
 
 from simpleflow.payloads import jumbo
 from simpleflow.swf.client import Client
@@ -27,26 +27,25 @@ REFERENCE = re.compile(rf"simpleflow\+s3://{BUCKET}/prefix/[0-9a-f]{{64}} [0-9]+
 
 
 @pytest.fixture
-def s3_server(tmp_path: Path) -> Iterator[str]:
-    with moto_server(tmp_path / "moto.out") as url:
+def server(tmp_path: Path) -> Iterator[str]:
+    with s3_server(tmp_path) as url:
+        put(url, BUCKET)
         yield url
 
 
 @pytest.fixture
-def bucket(s3_server: str) -> Any:
-    resource = boto3.session.Session(
-        KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"], region_name=KEYS["AWS_DEFAULT_REGION"]
-    ).resource("s3", endpoint_url=s3_server)
-    return resource.create_bucket(Bucket=BUCKET)
+def bucket(server: str) -> Any:
+    key, secret, region = CREDENTIALS.values()
+    return boto3.session.Session(key, secret, region_name=region).resource("s3", endpoint_url=server).Bucket(BUCKET)
 
 
 @pytest.fixture
-def daemons(s3_server: str, bucket: Any, tmp_path: Path) -> Iterator[Daemons]:
+def daemons(server: str, tmp_path: Path) -> Iterator[Daemons]:
     (tmp_path / "input").write_text(json.dumps([TEXT]))
     with Daemons(
         tmp_path,
         PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}",
-        AWS_ENDPOINT_URL_S3=s3_server,
+        AWS_ENDPOINT_URL_S3=server,
         SIMPLEFLOW_JUMBO_FIELDS_BUCKET=f"{BUCKET}/prefix",
         SIMPLEFLOW_CACHE_DIR=str(tmp_path / "cache"),
     ) as daemons:

@@ -2,14 +2,12 @@
 
 import json
 import re
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import s3_servers
-from support.s3_servers import KEYS, moto_server
+from support import s3_server
 
 from simpleflow import Workflow, activity, local, storage
 from simpleflow.exceptions import DecisionAbandoned, PayloadGone, PayloadUnavailable, PayloadWrong
@@ -24,31 +22,20 @@ REFERENCE = re.compile(rf"simpleflow\+s3://{BUCKET}/{PREFIX}/[0-9a-f]{{64}} [0-9
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto_server(tmp_path_factory.mktemp("moto") / "log") as url:
+    with s3_server.s3_server(tmp_path_factory.mktemp("moto")) as url:
         yield url
 
 
 @pytest.fixture
 def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
-        **KEYS,
-        "AWS_ENDPOINT_URL_S3": server,
+    given = {
         "SIMPLEFLOW_JUMBO_FIELDS_BUCKET": f"{BUCKET}/{PREFIX}/",
         "SIMPLEFLOW_CACHE_DIR": str(tmp_path / "cache"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    fresh()
-    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST"), timeout=30).close()
-    s3.client().create_bucket(Bucket=BUCKET)
+    }
+    s3_server.use(monkeypatch, server, **given)
+    s3_server.put(server, BUCKET)
     yield storage.get_bucket(BUCKET)
-    fresh()
-
-
-def fresh() -> None:
-    """As a new process sees the settings."""
-    s3_servers.fresh()
-    storage.BUCKET_CACHE.clear()
-    storage.BUCKET_LOCATIONS_CACHE.clear()
+    s3_server.forget()
 
 
 def keys(bucket: Any) -> list[str]:

@@ -856,3 +856,15 @@ def test_the_events_are_not_changed() -> None:
     history.workflow["tag_list"].append("c")
     history.activities["double-1"]["input"]["args"].append(2)
     assert events == build(START + "ATS:d4 Child:d4", e6={"tagList": ["x"]})
+
+
+def test_what_stands_outside_shows_as_its_reference() -> None:
+    reference = "simpleflow+s3://bucket/prefix/5d7191af-3962-4c67-997a-cdd39a31ba61 5242880"
+    kind, members = SHORT["ATS"]
+    members = {**members, "decisionTaskCompletedEventId": 1}
+    inside = {**members, "input": f'simpleflow+json:{{"args":["{reference}",1],"kwargs":{{}}}}'}
+    for given, seen in (({**members, "input": reference}, reference), (inside, {"args": [reference, 1], "kwargs": {}})):
+        history = History([event(1, kind, **given)])
+        assert history.activities["double-1"]["input"] == seen
+    outside = History([event(1, "MarkerRecorded", markerName="m", details=reference, decisionTaskCompletedEventId=1)])
+    assert outside.markers["m"][0]["details"] == reference

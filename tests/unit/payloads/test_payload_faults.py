@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.s3_servers import Script, fresh, scripted
+from support.s3_script import Script, scripted
+from support.s3_server import forget
 
 from simpleflow import Workflow, activity
 from simpleflow.exceptions import DecisionAbandoned
@@ -157,5 +158,5 @@ def test_it_works_again(script: Script) -> None:
     with pytest.raises(DecisionAbandoned):
         decided(Asking, REFERENCE)
     script.status, script.code = 200, ""
-    fresh()
+    forget()
     assert decided(Asking, REFERENCE) == "x" * 9

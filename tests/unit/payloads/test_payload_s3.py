@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from support.s3_servers import Script, scripted
+from support.s3_script import Script, scripted
 
 from simpleflow.exceptions import PayloadError, PayloadGone, PayloadUnavailable, PayloadWrong
 from simpleflow.payloads import jumbo, s3

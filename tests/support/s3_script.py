@@ -1,58 +1,18 @@
-"""S3 as it should be (moto_server, a process of its own), and as it misbehaves (one scripted answer to everything)."""
+"""S3 as it misbehaves: a server that gives one scripted answer to whatever it is asked."""
 
 from __future__ import annotations
 
 import contextlib
-import socket
-import subprocess
-import sys
 import threading
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from unittest import mock
 
 from botocore.config import Config
 
-from simpleflow.payloads import objects, s3
+from simpleflow.payloads import s3
 
-from .processes import wait_until
-
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
-def fresh() -> None:
-    """As a new process sees the settings."""
-    objects._fields.cache_clear()
-    s3._clients.clear()
-
-
-@contextlib.contextmanager
-def moto_server(log: Path) -> Iterator[str]:
-    """The address of a server whose buckets are empty; what it writes goes to ``log``."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log.open("wb") as out:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=out)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: _listens(url) or process.poll() is not None, "moto_server", 60)
-        assert process.poll() is None, log.read_text()
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _listens(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=30).close()
-    except OSError:
-        return False
-    return True
+from .s3_server import CREDENTIALS, forget
 
 
 class Script(ThreadingHTTPServer):
@@ -111,12 +71,12 @@ def scripted() -> Iterator[Script]:
     thread.start()
     config = Config(retries={"total_max_attempts": 1}, read_timeout=0.5, connect_timeout=5)
     with (
-        mock.patch.dict("os.environ", {**KEYS, "SIMPLEFLOW_S3_HOST": server.url}),
+        mock.patch.dict("os.environ", {**CREDENTIALS, "SIMPLEFLOW_S3_HOST": server.url}),
         mock.patch.object(s3, "_CONFIG", config),
     ):
-        fresh()
+        forget()
         yield server
-    fresh()
+    forget()
     server.answers.set()
     server.shutdown()
     server.server_close()
