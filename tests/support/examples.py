@@ -101,6 +101,7 @@ EXPECTED: dict[str, tuple[Told | Callable[[Path], Told], ...]] = {
         ),
         Told(error="ZeroDivisionError: division by zero"),
     ),
+    "jumbo_fields": (Told({"length": 50_000, "begins": "LONG"}),),
     "marker": (
         Told(
             {
@@ -141,7 +142,7 @@ EXPECTED: dict[str, tuple[Told | Callable[[Path], Told], ...]] = {
 
 
 #: Buckets of the examples that need S3, by the setting that names them.
-BUCKETS = {"STEP_BUCKET": "example-steps"}
+BUCKETS = {"SIMPLEFLOW_JUMBO_FIELDS_BUCKET": "example-jumbo-fields", "STEP_BUCKET": "example-steps"}
 
 #: Objects that they need.
 OBJECTS = {
