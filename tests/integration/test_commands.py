@@ -208,7 +208,8 @@ def test_help_tells_what_to_write(name: str) -> None:
     assert example.startswith("Example: simpleflow ") and f" {name} " in example
 
 
-DOCUMENTED = re.findall(r"^   \$ (.*simpleflow .*)$", (ROOT / "docs" / "commands.rst").read_text(), re.MULTILINE)
+LINES = re.findall(r"^   \$ (.*simpleflow .*)$", (ROOT / "docs" / "commands.rst").read_text(), re.MULTILINE)
+DOCUMENTED = [line for line in LINES if set(line.split()) & SEEN.keys()]
 
 
 @pytest.mark.parametrize("line", DOCUMENTED)
