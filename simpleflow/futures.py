@@ -130,6 +130,12 @@ class Future(Generic[T]):
     def __init__(self, port: Port | None = None) -> None:
         self._port = port
         self._number = next(_numbers) if port is None else port.next_number()
+        # what is asked for all the time; an attribute of the class is found later
+        self.done = self.ready = False
+        self.failure = None
+        self._state = PENDING
+        self._value = _UNSET
+        self._callbacks = None
 
     # -- what an author sees
 

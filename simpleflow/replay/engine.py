@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import json
 import logging
+from bisect import bisect
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -87,12 +88,13 @@ class Engine:
         failed, HistoryNeeded where the run is not live and the events do not begin with event 1.
         """
         run, batches = self._resumed(work)
+        newest = batches.pop()
         try:
-            for batch in batches[:-1]:
+            for batch in batches:
                 run.advance(batch, replaying=True)
             self._hook(run, "before_replay")
             try:
-                run.advance(batches[-1], replaying=False)
+                run.advance(newest, replaying=False)
             finally:
                 self._hook(run, "after_replay")
         except BaseException as error:
@@ -102,7 +104,8 @@ class Engine:
             raise
         self._warn_of_length(work)
         decisions = respond(run, self._limits)
-        self._put(run, decisions)
+        if decisions.objects:
+            self._put(run, decisions)
         self._keep(work.key, run)
         return decisions
 
@@ -145,13 +148,10 @@ class Engine:
         run = self._live.pop(work.key, None)
         if run is not None:
             self._bytes -= run.state.weight
-            first = work.events[0]["eventId"]
-            unseen = work.events[max(0, run.state.last_event_id + 1 - first) :]
-            follows = bool(unseen) and unseen[0]["eventId"] == run.state.last_event_id + 1
-            if run.last_started == work.previous_started_event_id and follows:
-                batches = split(unseen, work.started_event_id)
-                if len(batches) == 1:
-                    return run, batches
+            events = work.events
+            seen = run.state.last_event_id + 1 - events[0]["eventId"]
+            if run.last_started == work.previous_started_event_id and 0 <= seen < len(events):
+                return run, [Batch(events[seen:], work.started_event_id, events[-1]["eventTimestamp"])]
             run.close()
         return self._fresh(work)
 
@@ -207,14 +207,14 @@ class Engine:
             self._observe(run, "after_closed", history)
 
     def _warn_of_length(self, work: DecisionWork) -> None:
-        for length in self._limits.history_warnings:
-            if work.previous_started_event_id < length <= work.started_event_id:
-                logger.warning(
-                    "the history of %s has %d events; Amazon SWF ends an execution at 25,000. "
-                    "Let the workflow submit self.continue_as_new(…) in time.",
-                    work.key.workflow_id,
-                    work.started_event_id,
-                )
+        lengths = self._limits.history_warnings
+        if bisect(lengths, work.previous_started_event_id) != bisect(lengths, work.started_event_id):
+            logger.warning(
+                "the history of %s has %d events; Amazon SWF ends an execution at 25,000. "
+                "Let the workflow submit self.continue_as_new(…) in time.",
+                work.key.workflow_id,
+                work.started_event_id,
+            )
 
 
 def find_class(find_workflow: FindWorkflow, workflow_type: str, started: Event, fields: Fields) -> type[Any]:

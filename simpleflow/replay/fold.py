@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..payloads import codec
 from . import state as s
-from .events import ATTRIBUTES, Batch
+from .events import ATTRIBUTES
 from .state import ExecutionState, MarkerEvent, Record, Signal
 from .work import Event
 
@@ -42,10 +42,9 @@ IGNORED = frozenset(
 )
 
 
-def fold(state: ExecutionState, batch: Batch) -> None:
+def fold(state: ExecutionState, events: Sequence[Event]) -> None:
     """Apply the events of a batch."""
     state.recorded, state.started, state.ended, state.unsettled = [], [], [], []
-    events = batch.events
     for event in events:
         entry = APPLY.get(event["eventType"])
         if entry is not None:
@@ -180,7 +179,7 @@ def _end(state: ExecutionState, record: Record, event: Event, attributes: Attrib
         state.weight += len(attributes["result"])
 
 
-#: Where the events of an end name the event that recorded what has ended.
+#: Where the event of an end names the event that recorded what has ended.
 _ENDS = {
     **dict.fromkeys(
         ("ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled"),

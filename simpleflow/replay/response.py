@@ -84,17 +84,15 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
     owners = list(itertools.islice(run.outbox.ordered(room), places + 1))
     if len(owners) > places or (len(owners) == places and (run.ending is not None or _awaited(owners))):
         places -= 1
-    taken: list[Any] = []
     wires: list[Wire] = []
     left = limits.decision_bytes
     for owner in owners[:places]:
         wire = owner.decision()
         left -= size(wire)
-        if left < 0 and taken:
+        if left < 0 and wires:
             break
-        taken.append(owner)
         wires.append(wire)
-    return taken, wires, len(taken) < len(owners)
+    return owners[: len(wires)], wires, len(wires) < len(owners)
 
 
 def _awaited(owners: list[Any]) -> bool:

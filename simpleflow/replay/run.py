@@ -136,13 +136,12 @@ class Run:
 
     def advance(self, batch: Batch, replaying: bool) -> None:
         """Take in the events of one decision. Raises Stopped."""
+        events, self.last_started, self.time = batch
         self._flag.now = replaying
-        self.time = batch.time
-        self.last_started = batch.started
         if self.hooks:
-            self.events.extend(batch.events)
+            self.events.extend(events)
         first = not self.state.execution
-        fold(self.state, batch)
+        fold(self.state, events)
         self._confirm()
         if self.ending is not None:
             self._answer_refusal()
@@ -165,7 +164,7 @@ class Run:
 
     def take_in(self, batch: Batch) -> None:
         """Fold events and link what they record, and go no further. Raises Stopped."""
-        fold(self.state, batch)
+        fold(self.state, batch.events)
         self._confirm()
 
     def _confirm(self) -> None:
@@ -430,12 +429,12 @@ class Run:
         self._submit_failure = None
         try:
             if isinstance(submittable, Activity):
-                member: Any = task.ActivityTask(submittable, *args, **kwargs)
+                startable: Any = task_calls.ActivityCall(self, task.ActivityTask(submittable, *args, **kwargs))
             else:
                 member = as_member(submittable, *args, **kwargs)
-            if isinstance(member, FuncGroup):
-                return self._submit_product(member)
-            startable = self._prepared(member)
+                if isinstance(member, FuncGroup):
+                    return self._submit_product(member)
+                startable = self._prepared(member)
             startable.start()
         finally:
             self._explicit_priority = PRIORITY_NOT_SET

@@ -44,12 +44,10 @@ class Record:
     event itself) and ``attributes`` are that event's. ``owner`` is the part of the program that claims it.
     """
 
-    outcome: str | None = None
     outcome_id = 0
     attributes: Mapping[str, Any] = MappingProxyType({})
     run_id: str | None = None
     started = False
-    owner: Any = None
 
     def __init__(
         self, key: Key, event: Event, recorded: dict[str, Any], type_name: str | None = None, input: str | None = None
@@ -60,6 +58,8 @@ class Record:
         self.recorded = recorded
         self.type_name = type_name
         self.input = input
+        self.outcome: str | None = None
+        self.owner: Any = None
 
     def describe(self) -> str:
         kind, name = self.key

@@ -58,7 +58,7 @@ class TaskCall(Call):
         definition = run.definitions.get(payload)
         if definition is None:
             definition = run.definitions[payload] = self._define(run, task)
-        super().__init__(run)
+        Call.__init__(self, run)
         self.text, self.holes = encoded(self._envelope(task))
         override = run.raises_override
         self.task = task
