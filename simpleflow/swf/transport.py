@@ -6,6 +6,7 @@ way leads through a proxy, botocore's session is taken, which knows proxies.
 
 from __future__ import annotations
 
+import ipaddress
 import select
 import socket
 import ssl
@@ -32,8 +33,17 @@ class Transport(Protocol):
 
 def transport(url: str, ca_bundle: str | None = None) -> Transport:
     """The way to an endpoint. ``ca_bundle`` is a file of the certificates to trust instead of the usual ones."""
-    proxies = get_environ_proxies(url)
+    proxies = {} if _on_this_machine(url) else get_environ_proxies(url)
     return Proxied(url, proxies, ca_bundle) if proxies else Direct(url, ca_bundle)
+
+
+def _on_this_machine(url: str) -> bool:
+    """Where no proxy gets to, even if nobody has said so in NO_PROXY."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Direct:

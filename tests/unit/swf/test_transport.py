@@ -229,9 +229,11 @@ def test_a_proxy_of_the_environment_is_used(serve: Callable[..., Server], monkey
 
 def test_no_proxy_is_used_where_none_is_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert isinstance(transport("http://127.0.0.1:7933"), Direct)
-    assert isinstance(transport("http://swf.example"), Proxied)
+    monkeypatch.setenv("no_proxy", "swf.near.example")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert isinstance(transport("http://swf.far.example"), Proxied)
+    for url in ("http://swf.near.example", "http://127.0.0.1:7933", "http://localhost:7933", "http://[::1]:7933"):
+        assert isinstance(transport(url), Direct)
 
 
 def test_a_proxy_that_is_not_there_is_an_error_like_others() -> None:
