@@ -157,8 +157,7 @@ class Connection(asyncio.Protocol):
             self._deaf = True  # no other protocol is spoken here; the request is answered as it stands
         except httptools.HttpParserError:
             self._refuse()
-        if self._current is None:
-            self._next()
+        self._next()
         if self._queue and not self._paused:
             self._paused = True
             self._transport.pause_reading()

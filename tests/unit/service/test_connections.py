@@ -175,6 +175,10 @@ def test_who_does_not_read_is_not_served_on() -> None:
         assert not client.exchanges
         client.protocol.resume_writing()
         assert len(client.exchanges) == 1
+        client.send(REQUEST)
+        client.protocol.pause_writing()
+        client.protocol.resume_writing()
+        assert len(client.exchanges) == 1
 
     by_hand(act)
 
