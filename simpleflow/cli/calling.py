@@ -19,8 +19,9 @@ exit code, or None. Both may raise what the client raises.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,14 @@ class Call:
                 f"`simpleflow workflow.list {self.domain}` lists the open ones, with --status closed the others."
             )
         return key
+
+    @contextmanager
+    def about(self, target: Target) -> Iterator[Call]:
+        """The same call on a target that the command has read itself. Raises Unknown for what SWF does not know."""
+        try:
+            yield replace(self, target=target)
+        except Refused as error:
+            raise refused(error, target, self.client) from None
 
 
 def swf_command(name: str, shape: Shape | None = None, *, listing: bool = True) -> Callable[[Command], click.Command]:

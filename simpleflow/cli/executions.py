@@ -24,7 +24,7 @@ Info = dict[str, Any]
 
 _OPERATIONS = {"open": "ListOpenWorkflowExecutions", "closed": "ListClosedWorkflowExecutions"}
 _CLOSE_STATUSES = ("COMPLETED", "FAILED", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW", "TIMED_OUT")
-_started_since = click.option(
+started_since = click.option(
     "-d",
     "--started-since",
     type=click.FloatRange(0),
@@ -42,7 +42,7 @@ _started_since = click.option(
 @click.option(
     "-s", "--status", type=click.Choice(tuple(_OPERATIONS)), default="open", show_default=True, help="Which ones."
 )
-@_started_since
+@started_since
 def list_executions(call: Call, status: str, started_since: float) -> Listing:
     """List the executions of a domain, the newest first.
 
@@ -60,6 +60,11 @@ def list_executions(call: Call, status: str, started_since: float) -> Listing:
             for info in found
         ),
     )
+
+
+def closed_since(call: Call, days: float, more: dict[str, Any]) -> Iterator[Info]:
+    """The closed executions that started in the last so many days, by another filter of SWF's, the newest first."""
+    return _find(call, "closed", {"oldestDate": _days_before(call.now, days)}, more)
 
 
 def _find(call: Call, status: str, started: dict[str, int], more: dict[str, Any]) -> Iterator[Info]:
@@ -190,7 +195,7 @@ class _Wanted:
     type=click.Choice(_CLOSE_STATUSES, case_sensitive=False),
     help="Those that closed so; only with closed executions, which it makes the default.",
 )
-@_started_since
+@started_since
 @click.option("--from-date", metavar="DATE", help="Those that started then or later, instead of --started-since.")
 @click.option("--to-date", metavar="DATE", help="Those that started then or earlier.")
 def filter_executions(

@@ -42,6 +42,7 @@ COMMANDS = {
     "workflow.info": ("simpleflow.cli.execution", "info", "Tell what an execution is and how it went."),
     "workflow.list": ("simpleflow.cli.executions", "list_executions", "List the executions of a domain."),
     "workflow.profile": ("simpleflow.cli.tasks", "profile", "Tell how long the tasks of an execution took."),
+    "workflow.replay": ("simpleflow.cli.replay", "replay", "Replay histories against the code of today."),
     "workflow.restart": ("simpleflow.cli.steering", "restart", "Start an execution again as it was started."),
     "workflow.signal": ("simpleflow.cli.steering", "signal", "Send a signal to an execution."),
     "workflow.start": ("simpleflow.cli.workflow", "start", "Start a workflow; with --local, run it here."),

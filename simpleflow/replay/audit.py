@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from ..exceptions import NondeterminismError
 from ..payloads.fields import INLINE, Fields
@@ -19,6 +20,9 @@ from .work import Event, RunKey
 
 #: What today's end of the run has to share with the recorded one: decision attribute -> event attribute.
 _COMPARED = {COMPLETED: ("result",), FAILED: ("reason",), CANCELED: (), CONTINUED: ("input",)}
+
+#: How many records an error names.
+_TOLD = 3
 
 
 def audit(
@@ -75,12 +79,26 @@ class _Sent:
             most = limits.open_items(kind, run.workflow)
             recorded = sum(1 for record in run.state.recorded if record.key[0] == kind)
             if most is None or self._open[kind] + recorded < most:
-                raise NondeterminismError(events[0]["eventId"], "nothing of the kind", owner.describe())
+                raise _unrecorded(owner, run, events[0]["eventId"])
+
+
+def _unrecorded(owner: Any, run: Run, decided: int) -> NondeterminismError:
+    """The decision asked for something else, which today's code does not ask for, or for less."""
+    unclaimed = [record for queue in run.unclaimed.values() for record in queue]
+    strangers = [record for record in run.state.recorded if record in unclaimed]
+    instead = next((r for r in strangers if r.key[0] == owner.key[0]), strangers[0] if strangers else None)
+    if instead is not None:
+        return NondeterminismError(instead.event_id, instead.describe(), owner.describe())
+    claimed = ", ".join(f"{r.key[0]} {r.key[1]!r}" for r in run.state.recorded[:_TOLD])
+    more = ", …" if len(run.state.recorded) > _TOLD else ""
+    recorded = f"a decision that asked for {claimed}{more} only" if claimed else "a decision that asked for nothing"
+    return NondeterminismError(decided, recorded, owner.describe())
 
 
 def _compare_end(run: Run, events: Sequence[Event]) -> None:
     for queue in run.unclaimed.values():
-        raise NondeterminismError(queue[0].event_id, queue[0].describe(), "nothing of the kind")
+        now = "nothing more: `run` waits" if run.ending is None else f"the end {run.ending.kind} without it"
+        raise NondeterminismError(queue[0].event_id, queue[0].describe(), now)
     end = events[-1]
     kind = CLOSING.get(end["eventType"])
     if kind is None:

@@ -8,6 +8,7 @@ The form is that of ``aws swf get-workflow-execution-history``: an object with `
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,10 @@ from ..replay.events import EVENT_TYPES
 from ..replay.work import Event, RunKey
 from ..workflow import Workflow
 
-#: A path, JSON text, what JSON text decodes to, or a list of events.
+# An object to a line, as `workflow.history --format jsonl` prints events.
+_ON_LINES = re.compile(r"\s*\{[^\n]*\}[ \r]*\n\s*\{")
+
+#: A path, JSON text, what JSON text decodes to, or a list of events; the text may have an event on each line.
 Saved = str | PathLike[str] | Mapping[str, Any] | Sequence[Event]
 
 
@@ -82,6 +86,8 @@ def _decoded(history: Saved) -> Any:
     if isinstance(history, PathLike) or not text.lstrip().startswith(("{", "[")):
         text = Path(history).read_text(encoding="utf-8")
     try:
+        if _ON_LINES.match(text):
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"this is no history: not JSON ({error}).") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,17 @@ def test_every_form_of_a_history(tmp_path: Path) -> None:
             replay(form, Other)
 
 
+def test_an_event_on_each_line(tmp_path: Path) -> None:
+    events = json.loads(saved(tmp_path).read_text())["events"]
+    lines = "".join(f"{json.dumps(event)}\n" for event in events)
+    replay(lines, Same)
+    (tmp_path / "history.jsonl").write_text(lines)
+    with pytest.raises(NondeterminismError):
+        replay(tmp_path / "history.jsonl", Other)
+    with pytest.raises(ValueError, match="not JSON"):
+        replay(lines[:-10], Same)
+
+
 def test_the_form_of_the_aws_command(tmp_path: Path) -> None:
     history = as_aws_prints_it(saved(tmp_path))
     replay(history, Same)
@@ -82,12 +94,67 @@ def test_the_form_of_the_aws_command(tmp_path: Path) -> None:
         replay(zulu, Other)
 
 
-def test_the_first_difference_is_told(tmp_path: Path) -> None:
+class Less(Yesterday):
+    def run(self, x: Any) -> Any:
+        return self.submit(one, x).result
+
+
+class More(Yesterday):
+    def run(self, x: Any) -> Any:
+        beside = self.submit(two, x)
+        return [self.submit(one, self.submit(one, x)).result, beside.result]
+
+
+class Stuck(Yesterday):
+    def run(self, x: Any) -> Any:
+        self.submit(self.wait_signal("never"))
+        self.submit(one, x).result
+        return self.submit(self.wait_signal("never")).result
+
+
+@pytest.mark.parametrize(
+    ("workflow", "event", "recorded", "submitted"),
+    [
+        (
+            Other,
+            "one-2",
+            r"activity 'activity-saved\.one-2' of saved\.one with input",
+            r"activity 'activity-saved\.two-1'",
+        ),
+        (
+            More,
+            "",
+            r"a decision that asked for activity 'activity-saved\.one-1' only",
+            r"activity 'activity-saved\.two-1'",
+        ),
+        (Less, "one-2", r"activity 'activity-saved\.one-2'", "the end CompleteWorkflowExecution without it"),
+        (Stuck, "one-2", r"activity 'activity-saved\.one-2'", "nothing more: `run` waits"),
+    ],
+)
+def test_the_first_difference_is_told(
+    workflow: type[Workflow], event: str, recorded: str, submitted: str, tmp_path: Path
+) -> None:
     history = json.loads(saved(tmp_path).read_text())
-    decided = [e["eventId"] for e in history["events"] if e["eventType"] == "DecisionTaskCompleted"]
-    with pytest.raises(NondeterminismError, match=r"asks for activity 'activity-saved\.two-1'") as caught:
-        replay(history, Other)
-    assert caught.value.event_id in decided
+    with pytest.raises(NondeterminismError) as caught:
+        replay(history, workflow)
+    found = history["events"][caught.value.event_id - 1]
+    assert found["eventType"] == ("ActivityTaskScheduled" if event else "DecisionTaskCompleted")
+    assert event in json.dumps(found)
+    assert re.search(recorded, caught.value.recorded)
+    assert re.search(submitted, caught.value.submitted)
+
+
+def test_a_decision_that_asked_for_nothing(tmp_path: Path) -> None:
+    class Waits(Yesterday):
+        def run(self, x: Any) -> Any:
+            return self.submit(self.wait_signal("go")).result
+
+    environment = WorkflowEnvironment()
+    execution = environment.start(Waits, [1])
+    environment.settle()
+    execution.save(tmp_path / "history.json")
+    with pytest.raises(NondeterminismError, match="records a decision that asked for nothing, but"):
+        replay(tmp_path / "history.json", Yesterday)
 
 
 def test_a_history_that_has_not_ended(tmp_path: Path) -> None:
