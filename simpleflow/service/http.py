@@ -221,7 +221,8 @@ def _write(answer: Answer) -> bytes:
     events = answer.get("events")
     if not events:
         return to_json(answer)
-    return orjson.dumps({**answer, "events": [orjson.Fragment(event.wire()) for event in events]})
+    page = b",".join([event.wire() for event in events])
+    return orjson.dumps({**answer, "events": orjson.Fragment(b"[%b]" % page)})
 
 
 def _answer(exchange: Exchange, status: int, body: bytes) -> None:
