@@ -43,8 +43,11 @@ _BY_CLOSE = {
 
 
 def exit_of(close: str) -> Exit:
-    """The code for an execution that closed so: by close status (``TIMED_OUT``) or by closing event (``TimedOut``)."""
-    return _BY_CLOSE[close.replace("_", "").upper()]
+    """The code for an execution that closed so: by close status (``TIMED_OUT``) or by closing event (``TimedOut``).
+
+    One that ended in another way, as a local one that nothing can wake does, failed.
+    """
+    return _BY_CLOSE.get(close.replace("_", "").upper(), Exit.FAILED)
 
 
 class Refusal(click.ClickException):

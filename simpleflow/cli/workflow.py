@@ -23,6 +23,7 @@ from ..process.perform import Middlewares
 from ..service.database import StoreError
 from ..tracebacks import author_traceback
 from . import programs
+from .exits import exit_of
 from .inputs import read_input
 from .output import Refusal, watched_stdout, write_last_line
 
@@ -80,8 +81,8 @@ def start(
 ) -> None:
     """Start the WORKFLOW with this dotted path, such as examples.basic.BasicWorkflow.
 
-    stdout gets the workflow id and the run id. With --local its last line is the result, as JSON, and the exit code is
-    1 if the workflow does not complete.
+    stdout gets the workflow id and the run id. With --local its last line is the result, as JSON, and the exit code
+    tells how the workflow ended: 0 completed, 1 failed, 4 timed out, 5 cancelled, 6 terminated.
 
     Example: simpleflow workflow.start --local examples.basic.BasicWorkflow --input '[1, 5]'
     """
@@ -137,7 +138,8 @@ def start(
         "stopped; the same command goes on" if db else "",
     )
     if ended.status != COMPLETED:
-        raise click.ClickException(ended.explain())
+        click.ClickException(ended.explain()).show()
+        click.get_current_context().exit(exit_of(ended.status))
     write_last_line(stdout, ended.json())
 
 

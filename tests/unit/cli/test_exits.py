@@ -18,6 +18,7 @@ from simpleflow.cli.exits import MEANINGS, Exit, exit_of
         ("TERMINATED", 6),
         ("CONTINUED_AS_NEW", 0),
         ("ContinuedAsNew", 0),
+        ("BLOCKED", 1),
     ],
 )
 def test_how_an_execution_closed_is_the_exit_code(close: str, code: int) -> None:

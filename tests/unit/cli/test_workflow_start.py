@@ -41,6 +41,16 @@ class Changes(Workflow):
         return len(world)
 
 
+class Sleeps(Workflow):
+    def run(self) -> Any:
+        return self.submit(self.start_timer("an hour", 3600)).result
+
+
+class Waits(Workflow):
+    def run(self) -> Any:
+        return self.submit(self.wait_signal("nobody sends it")).result
+
+
 def function() -> None: ...
 
 
@@ -109,6 +119,17 @@ def test_sys_exit_in_an_activity_fails_the_workflow() -> None:
     status, _, err = start("authors.Leaves")
     assert status == 1
     assert "SystemExit: the activity called sys.exit(0)" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["authors.Sleeps"], 0), (["authors.Sleeps", "--execution-timeout", "10"], 4), (["authors.Waits"], 1)],
+)
+def test_how_the_workflow_ended_is_the_exit_code(arguments: list[str], code: int) -> None:
+    status, out, err = start(*arguments)
+    assert status == code
+    assert bool(out) == (code == 0)
+    assert "Traceback" not in err
 
 
 def test_an_error_outside_of_run_shows_the_frames_of_the_author_only() -> None:
