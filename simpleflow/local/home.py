@@ -18,20 +18,9 @@ from typing import Any, Protocol
 from ..service.core import Service
 from ..service.database import Database, StoreError
 from ..service.journal import Change, Journal
-from ..service.limits import Limits
+from ..service.limits import UNLIMITED
 from ..service.store import Store
 from .watch import Watch
-
-#: SWF's limits on what is open, and on histories, are not enforced in local mode.
-UNLIMITED = Limits(
-    domains=None,
-    types=None,
-    open_executions=None,
-    open_children=None,
-    open_activities=None,
-    open_timers=None,
-    history_events=None,
-)
 
 
 class Home(Protocol):

@@ -37,8 +37,10 @@ class Limits:
     rates: Mapping[str, Rate] = field(default_factory=dict)
 
 
-#: Nothing enforced but what keeps the registry sane: for runs in one process.
+#: Nothing enforced of what is open, and nothing of histories: for runs in one process.
 UNLIMITED = Limits(
+    domains=None,
+    types=None,
     open_executions=None,
     open_children=None,
     open_activities=None,
