@@ -147,8 +147,9 @@ def _level_fits(level: list[Any], depth: int) -> bool:
             return False
         below: list[Any] = []
         for kind in kinds - _PLAIN:
-            found = level if len(kinds) == 1 else [part for part in level if type(part) is kind]
-            parts = dict(zip(map(id, found), found, strict=True)).values()
+            parts: list[Any] = level if len(kinds) == 1 else [part for part in level if type(part) is kind]
+            if len(set(map(id, parts))) < len(parts):  # else what contains itself would grow without end
+                parts = list({id(part): part for part in parts}.values())
             if kind is dict:
                 below.extend(chain.from_iterable(map(dict.values, parts)))
             elif kind is list or kind is tuple:

@@ -370,6 +370,8 @@ def _dataclass(kind: Any, strict: bool) -> Converter:
         if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
 
+    later = [name for name, field in fields.items() if not field.init]
+
     def read(value: Any, path: Path) -> Any:
         if type(value) is not dict:
             raise _misfit(path, f"a dict of the fields of {type_name(kind)}", value)
@@ -377,18 +379,17 @@ def _dataclass(kind: Any, strict: bool) -> Converter:
             raise _Misfit(path, f"has {_listed(unknown)}, which {type_name(kind)} does not know.")
         if missing := required - value.keys():
             raise _Misfit(path, f"has no {_listed(missing)}, which {type_name(kind)} requires.")
-        hints = _hints(kind, path)
-        parts = {
-            name: _converter(hints.get(name, Any), strict)(part, (path, Attribute(name)))
-            for name, part in value.items()
-        }
+        parts = dict(value)
+        for name, converter in _members(kind, strict, path):
+            if name in parts:
+                parts[name] = converter(parts[name], (path, name))
+        own = {name: parts.pop(name) for name in later if name in parts}
         try:
-            instance = kind(**{name: part for name, part in parts.items() if fields[name].init})
+            instance = kind(**parts)
         except Exception as error:
             raise _Misfit(path, f"is refused by {type_name(kind)}: {error}") from error
-        for name, part in parts.items():
-            if not fields[name].init:
-                object.__setattr__(instance, name, part)
+        for name, part in own.items():
+            object.__setattr__(instance, name, part)
         return instance
 
     return read
@@ -412,10 +413,28 @@ def _listed(names: set[str]) -> str:
     return ", ".join(repr(name) for name in sorted(names))
 
 
+def _members(kind: type, strict: bool, path: Path) -> list[tuple[str, Converter]]:
+    """How the fields of a dataclass are read, those that are left as they are not included."""
+    try:
+        return _cached_members(kind, strict)
+    except NameError:
+        _hints(kind, path)  # tells
+        raise
+
+
+@functools.lru_cache(maxsize=1024)
+def _cached_members(kind: type, strict: bool) -> list[tuple[str, Converter]]:
+    converters = [(Attribute(name), _converter(hint, strict)) for name, hint in _cached_hints(kind).items()]
+    return [(name, converter) for name, converter in converters if converter is not _as_it_is]
+
+
+_cached_hints = functools.lru_cache(maxsize=1024)(typing.get_type_hints)
+
+
 def _hints(kind: type, path: Path) -> dict[str, Any]:
     """Read when first used, so that a class may name itself."""
     try:
-        return typing.get_type_hints(kind)
+        return _cached_hints(kind)
     except NameError as error:
         raise _Misfit(
             path, f"cannot be read: {type_name(kind)} has an annotation that does not exist: {error}"

@@ -44,10 +44,10 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     store = Watched()
     perform = getattr(driver, "perform")  # noqa: B009 - it is not exported
 
-    def performing(*args: Any) -> Any:
+    def performing(*args: Any, **named: Any) -> Any:
         store.working = True
         try:
-            return perform(*args)
+            return perform(*args, **named)
         finally:
             store.working = False
 
