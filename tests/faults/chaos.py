@@ -60,7 +60,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """``kills`` is how many there are in all; an eighth of them at each point, the others by this script."""
+    """``kills`` is how many there are in all; a tenth of them at each point, the others by this script."""
 
     seed: int
     executions: int
@@ -70,9 +70,10 @@ class Plan:
 
     @property
     def strikes(self) -> dict[str, Strikes]:
-        count = self.kills // 8
+        count = self.kills // 10
         # an execution passes the points of decisions and activities some twenty times, that of a heartbeat once
-        passes = {chaos_command.COMMIT: 60, chaos_command.POLLED: 20, chaos_command.WORKED: 20}
+        passes = dict.fromkeys((chaos_command.CALLED, chaos_command.COMMITTED), 60)
+        passes |= dict.fromkeys((chaos_command.POLLED, chaos_command.WORKED), 20)
         often = self.executions / max(self.kills, 1)
         return {p: Strikes(count, max(1, int(passes.get(p, 1) * often))) for p in POINTS}
 

@@ -23,11 +23,12 @@ from simpleflow.service.durable import Durable
 from simpleflow.swf import client, decider
 from simpleflow.swf.client import Client
 
-COMMIT = "commit to answer"
+CALLED = "call to commit"
+COMMITTED = "commit to answer"
 POLLED = "answer to work"
 WORKED = "work to response"
 HEARTBEAT = "heartbeat"
-POINTS = (COMMIT, POLLED, WORKED, HEARTBEAT)
+POINTS = (CALLED, COMMITTED, POLLED, WORKED, HEARTBEAT)
 
 _POLLS = {"PollForDecisionTask", "PollForActivityTask"}
 _NOTED = {
@@ -113,9 +114,11 @@ class Chaos:
 
         def flush_and_pass_by(durable: Durable, now_ms: int) -> None:
             pending = durable.pending
+            if pending:
+                self.pass_by(CALLED)
             flush(durable, now_ms)
             if pending:
-                self.pass_by(COMMIT)
+                self.pass_by(COMMITTED)
 
         def call_and_note(client: Client, operation: str, request: dict[str, Any]) -> Any:
             return self.call(call, client, operation, request)
