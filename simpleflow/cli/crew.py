@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..process.nursery import Plan
-from ..process.signals import STOPPING, Arrivals
+from ..process.signals import STOPPING, Arrivals, stop_on_signals
 from ..process.supervisor import Forks, Supervisor
 from ..process.trees import kill_tree
+from ..replay.repair import Repairing
+from ..swf.client import Client
+from ..swf.repair import Repairer
 from ..workflow import Workflow
 from .decider import DeciderOptions, decide
 from .screen import Relay
@@ -60,7 +64,7 @@ class Crew:
         self._forks = Forks()
         self._pids: list[int] = []
 
-    def start(self, task_list: str) -> None:
+    def start(self, task_list: str, repairing: Repairing | None = None) -> None:
         roles = self._roles
         deciding = DeciderOptions(roles.domain, task_list, (roles.workflow,), override=task_list)
         working = WorkerOptions(
@@ -73,6 +77,8 @@ class Crew:
         )
         self._supervise("Decider", roles.deciders, lambda: decide(deciding))
         self._supervise("Worker", 1, lambda: serve(working))
+        if repairing is not None:
+            self._supervise("Repairer", 1, lambda: _repair(roles.domain, repairing.task_list))
 
     def _supervise(self, name: str, count: int, target: Callable[[], int]) -> None:
         def supervise() -> int:
@@ -94,3 +100,13 @@ class Crew:
             kill_tree(pid)
             os.waitpid(pid, 0)
         self._pids = []
+
+
+def _repair(domain: str, task_list: str) -> int:
+    stop, client = stop_on_signals(), Client()
+    answering = threading.Thread(target=Repairer(client, domain, task_list).run, args=(stop,), daemon=True)
+    answering.start()
+    stop.wait()
+    if client.is_amazon:  # which gives a task to a poll whose client has gone
+        answering.join()
+    return 0

@@ -18,6 +18,7 @@ from ..swf.client import Client
 from ..swf.decider import Decider, known_activities, missing_types
 from ..swf.errors import Refused, SwfError
 from ..swf.find import Workflows
+from ..swf.repair import Histories
 from ..swf.shunned import Shunned
 from ..swf.types import register_domain, register_type
 from ..workflow import Workflow
@@ -112,7 +113,7 @@ def decide(options: DeciderOptions) -> int:
         client.another,
         options.domain,
         options.task_list,
-        Engine(workflows.find, task_list=options.override, fields=fields()),
+        Engine(workflows.find, task_list=options.override, fields=fields(), old_histories=Histories(client.another).of),
         workflows,
         affinity=options.affinity,
         shunned=options.shunned,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -22,11 +23,13 @@ from ..payloads.objects import fields
 from ..process.find import NotFound, find_workflow
 from ..process.nursery import Plan
 from ..process.perform import Middlewares
+from ..replay.repair import Repairing
 from ..replay.work import RunKey
 from ..service.clock import RealClock
 from ..swf.client import Client
 from ..swf.errors import SwfError, Unreachable
 from ..swf.executions import newest_run
+from ..swf.repair import NotRepairable, repair_of, repairing_run
 from ..swf.start import (
     YEAR_SECONDS,
     End,
@@ -86,6 +89,9 @@ class Place:
 @click.option("--endpoint-url", metavar="URL", help="Use the service at this address.")
 @click.option("--db", type=click.Path(path_type=Path), default=Path(".simpleflow/swf.db"), show_default=True)
 @click.option("--resume", metavar="WORKFLOW_ID", help="Go on with an execution that was stopped.")
+@click.option("--repair", metavar="WORKFLOW_ID", help="Start anew an execution that failed, with what it completed.")
+@click.option("--repair-run-id", metavar="RUN_ID", help="With --repair: the run; by default the newest.")
+@click.option("--force-activities", metavar="REGEX", help="With --repair: activities that run anew, by their id.")
 @click.option("--middleware-pre-execution", multiple=True, help="A function f(context) to call before each activity.")
 @click.option("--middleware-post-execution", multiple=True, help="A function f(context, result=…) to call after it.")
 @click.pass_context
@@ -107,6 +113,9 @@ def standalone(
     endpoint_url: str | None,
     db: Path,
     resume: str | None,
+    repair: str | None,
+    repair_run_id: str | None,
+    force_activities: str | None,
     middleware_pre_execution: tuple[str, ...],
     middleware_post_execution: tuple[str, ...],
 ) -> int:
@@ -126,8 +135,10 @@ def standalone(
     except NotFound as error:
         raise Refusal(str(error)) from None
     (args, kwargs), tag_list = read_input(input, input_file), split_tags(tags)
+    old = _old_run(repair, repair_run_id, force_activities, resume)
+    inherits = old is not None and input is None and input_file is None
     try:
-        if resume is None:
+        if resume is None and not inherits:
             check_arguments(workflow_class, args, kwargs)
     except WrongArguments as error:
         raise Refusal(str(error)) from None
@@ -144,7 +155,7 @@ def standalone(
         f"{name[:200]}-{uuid.uuid4().hex}",
         execution_timeout or getattr(workflow_class, "execution_timeout", None) or YEAR_SECONDS,
         decision_tasks_timeout,
-        tuple(tag_list or (tags_of(workflow_class, args, kwargs) if resume is None else ())),
+        tuple(tag_list or (tags_of(workflow_class, args, kwargs) if resume is None and old is None else ())),
     )
     color = _color(ctx)
     _set_defaults()
@@ -154,12 +165,14 @@ def standalone(
     crew = Crew(Roles(workflow_class, domain, nb_deciders, nb_workers, heartbeat, plan), relay)
     ended, patience = None, GRACE_SECONDS
     try:
-        key, task_list = _begun(what, resume)
+        if old is not None:
+            what = _repairing(what, old, inherits)
+        key, task_list, repairing = _begun(what, resume)
         stdout.write(f"{key.workflow_id} {key.run_id}\n")
         stdout.flush()
         if not stop.wait(0):
             if task_list is not None:
-                crew.start(task_list)
+                crew.start(task_list, repairing)
                 relay.begin()
             ended = _Follower(key, place, screen, color == "always", display_status).follow(stop)
         if ended is None:
@@ -231,17 +244,66 @@ _PLACES = frozenset({"domain", "embedded", "endpoint_url", "db"})
 # -- from the start to the end
 
 
-def _begun(what: Start, resume: str | None) -> tuple[RunKey, str | None]:
-    """Start the execution, or find the one to go on with; its task list, or None if it has ended."""
+@dataclass(frozen=True, slots=True)
+class _OldRun:
+    """What the user wants to have repaired, and which activities anew."""
+
+    workflow_id: str
+    run_id: str | None
+    force: str | None
+
+
+def _old_run(repair: str | None, run_id: str | None, force: str | None, resume: str | None) -> _OldRun | None:
+    if repair is None:
+        if force is not None or run_id is not None:
+            raise Refusal("--force-activities and --repair-run-id need --repair, which names the execution to repair.")
+        return None
+    if resume is not None:
+        raise Refusal("--repair starts a new execution, --resume goes on with an open one; give one of them.")
+    try:
+        re.compile(force or "")
+    except re.error as error:
+        raise Refusal(f"--force-activities {force!r} is no regular expression: {error}.") from None
+    workflow_id, space, last = repair.rpartition(" ")
+    if run_id is None and space and _RUN_ID.fullmatch(last):
+        return _OldRun(workflow_id, last, force)  # in one word, as it used to be
+    return _OldRun(repair, run_id, force)
+
+
+_RUN_ID = re.compile(r"[0-9]{2}[A-Za-z0-9+/]{43}=")
+
+
+def _repairing(what: Start, old: _OldRun, inherits: bool) -> Start:
+    """Start it as a repair. It has the input and the tags of the old run, unless it is given its own."""
+    client = Client()
+    try:
+        type_name = str(what.workflow.name)
+        found = repair_of(client, what.domain, old.workflow_id, old.run_id, old.force, type_name)
+    except NotRepairable as error:
+        raise Unknown(str(error)) from None
+    finally:
+        client.close()
+    repairing, args, kwargs, tags = found
+    what = replace(what, repairing=repairing, tags=what.tags or tags)
+    return replace(what, args=args, kwargs=kwargs) if inherits else what
+
+
+def _begun(what: Start, resume: str | None) -> tuple[RunKey, str | None, Repairing | None]:
+    """Start the execution, or find the one to go on with.
+
+    Gives its task list, or None if it has ended, and what it repairs.
+    """
     client = Client()
     try:
         prepare(DeciderOptions(what.domain, what.task_list, (what.workflow,)))
         if resume is None:
-            return start(client, what), what.task_list
+            return start(client, what), what.task_list, what.repairing
         key = newest_run(client, what.domain, resume)
         if key is None:
             raise Unknown(f"there is no execution {resume!r} in the domain {what.domain}; was it started elsewhere?")
-        return key, None if end_of(client, key) else tell_interruption(client, key)
+        if end_of(client, key) is not None:
+            return key, None, None
+        return key, tell_interruption(client, key), repairing_run(client, key)
     finally:
         client.close()
 

@@ -40,6 +40,7 @@ from .decisions import decision
 from .endings import failed
 from .events import ATTRIBUTES, CLOSING, Batch, of_type, split
 from .limits import Limits
+from .repair import OldHistories, Repair, repairing_of
 from .response import respond
 from .run import Run, Stopped, overrides
 from .work import Decisions, DecisionWork, Event, RunKey
@@ -60,7 +61,8 @@ class Engine:
     """Decides for any number of executions; belongs to one thread.
 
     ``capacity`` and ``capacity_bytes`` bound the live runs. ``task_list`` overrides the task lists of everything that
-    is scheduled (used by standalone). ``fields`` stores and fetches what is too long for the history.
+    is scheduled (used by standalone). ``fields`` stores and fetches what is too long for the history;
+    ``old_histories`` gives those that executions repair.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Engine:
         capacity_bytes: int = 512 * 1024**2,
         task_list: str | None = None,
         fields: Fields = INLINE,
+        old_histories: OldHistories | None = None,
     ) -> None:
         self._find_workflow = find_workflow
         self._limits = limits or Limits()
@@ -78,6 +81,7 @@ class Engine:
         self._capacity_bytes = capacity_bytes
         self._task_list = task_list
         self._fields = fields
+        self._old_histories = old_histories
         self._live: OrderedDict[RunKey, Run] = OrderedDict()
         self._bytes = 0
 
@@ -160,7 +164,20 @@ class Engine:
             raise HistoryNeeded(f"the run {work.key} is not live; its history from event 1 is needed")
         workflow_class, effects = self._find(work.workflow_type, work.events[0]), side_effects(work.events)
         run = Run(work.key, workflow_class, self._task_list, effects, self._fields)
+        run.repair = self._repair(work)
         return run, split(work.events, work.started_event_id)
+
+    def _repair(self, work: DecisionWork) -> Repair | None:
+        if self._old_histories is None:
+            return None
+        try:
+            repairing = repairing_of(work.events[0], self._fields)
+        except PayloadError:  # the run will tell
+            return None
+        if repairing is None:
+            return None
+        old = RunKey(work.key.domain, repairing.workflow_id, repairing.run_id)
+        return Repair(repairing, self._old_histories(old))
 
     def _find(self, workflow_type: str, started: Event) -> type[Any]:
         return find_class(self._find_workflow, workflow_type, started, self._fields)

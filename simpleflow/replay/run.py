@@ -49,6 +49,7 @@ from .fibers import Fibers, Replaying
 from .fold import fold
 from .ids import Numbers
 from .outbox import Outbox
+from .repair import EXTRA, Repair, not_repairing
 from .signals import Signals
 from .state import ExecutionState, Record, Signal
 from .work import Event, MissingType, RunKey
@@ -79,6 +80,8 @@ class Stopped(BaseException):
 
 class Run:
     """``effects`` are the recorded side effects of the whole history, also those that lie ahead of the replay."""
+
+    repair: Repair | None = None
 
     def __init__(
         self,
@@ -279,14 +282,14 @@ class Run:
 
     def _input(self) -> dict[str, Any]:
         value = self.decode(self.state.execution.get("input"))
-        if isinstance(value, dict) and "__extra" in value:
-            self._extra = {"__extra": value["__extra"]}
+        if isinstance(value, dict) and isinstance(value.get(EXTRA), dict):
+            self._extra = {EXTRA: not_repairing(value[EXTRA])}
         if value is None:
             return {"args": [], "kwargs": {}}
         if isinstance(value, dict) and value.keys() & {"args", "kwargs"}:
             return {"args": value.get("args") or [], "kwargs": value.get("kwargs") or {}}
         if isinstance(value, dict):
-            return {"args": [], "kwargs": {key: member for key, member in value.items() if key != "__extra"}}
+            return {"args": [], "kwargs": {key: member for key, member in value.items() if key != EXTRA}}
         return {"args": value if isinstance(value, list) else [value], "kwargs": {}}
 
     def _ask_for_restart(self) -> None:

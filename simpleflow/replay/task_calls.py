@@ -18,6 +18,7 @@ from . import state as s
 from .arguments import encoded, filled
 from .calls import ActivityCancellation, Call, ChildCancellation, RetryTimer, back_off
 from .decisions import Wire, decision, priority, seconds, task_list
+from .repair import EXTRA
 from .state import Record
 from .work import MissingType
 
@@ -284,6 +285,9 @@ class ActivityCall(TaskCall):
         attributes = {**self.definition.attributes, "activityId": self.key[1], "input": self.input}
         if self.priority is not None:
             attributes["taskPriority"] = str(self.priority)
+        repair = self.run.repair
+        if repair is not None and repair.gives(self.key[1], attributes["activityType"], self.input, self.run):
+            attributes["taskList"] = {"name": repair.repairing.task_list}
         return {"decisionType": "ScheduleActivityTask", "scheduleActivityTaskDecisionAttributes": attributes}
 
     def ask_to_stop(self) -> None:
@@ -386,11 +390,22 @@ class ChildCall(TaskCall):
             "StartChildWorkflowExecution",
             **self.definition.attributes,
             workflowId=self.key[1],
-            input=self.input,
+            input=self._told_input(),
             taskList=task_list(self.run.task_list_override or own or self.run.task_list),
             taskPriority=priority(self.priority),
             tagList=self._tags(),
         )
+
+    def _told_input(self) -> str | None:
+        """The input, with what the child is to repair."""
+        repair = self.run.repair
+        prefix, name = self.definition.prefix, self.task.name
+        repairing = repair and repair.of_child(self.key[1], prefix, name, self.definition.type_name)
+        if repairing is None:
+            return self.input
+        envelope = {**self.run.payload(self.input), EXTRA: repairing.extra()}
+        told: str = self.run.named("input", encoded(envelope)[0])
+        return told
 
     def _tags(self) -> list[str] | None:
         tags = self.settings.get("get_tag_list") or getattr(self.workflow, "tag_list", None)

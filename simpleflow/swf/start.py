@@ -11,6 +11,7 @@ from ..payloads import codec
 from ..payloads.objects import fields
 from ..registry import full_name
 from ..replay.events import ATTRIBUTES, CLOSING
+from ..replay.repair import EXTRA, Repairing
 from ..replay.state import INTERRUPTED
 from ..replay.work import Event, MissingType, RunKey
 from ..workflow import Workflow
@@ -36,12 +37,14 @@ class Start:
     execution_timeout: int | str | None = None
     decision_tasks_timeout: int | str | None = None
     tags: tuple[str, ...] = ()
+    repairing: Repairing | None = None
 
     def request(self) -> dict[str, Any]:
         workflow: Any = self.workflow
         execution = self.execution_timeout or getattr(workflow, "execution_timeout", None)
         decision = self.decision_tasks_timeout or getattr(workflow, "decision_tasks_timeout", None)
-        envelope = {"args": self.args, "kwargs": self.kwargs, "__extra": {"class": full_name(workflow)}}
+        extra = {"class": full_name(workflow), **(self.repairing.extra() if self.repairing else {})}
+        envelope = {"args": self.args, "kwargs": self.kwargs, EXTRA: extra}
         request = {
             "domain": self.domain,
             "workflowId": self.workflow_id,
