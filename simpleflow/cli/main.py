@@ -38,6 +38,7 @@ COMMANDS = {
     "type.list": ("simpleflow.cli.domains", "list_types", "List the types of a domain."),
     "workflow.cancel": ("simpleflow.cli.steering", "cancel", "Ask an execution to end."),
     "workflow.filter": ("simpleflow.cli.executions", "filter_executions", "Search the executions of a domain."),
+    "workflow.graph": ("simpleflow.cli.graph", "graph", "Show which task of an execution follows which."),
     "workflow.history": ("simpleflow.cli.history", "history", "Print the history of an execution."),
     "workflow.info": ("simpleflow.cli.execution", "info", "Tell what an execution is and how it went."),
     "workflow.list": ("simpleflow.cli.executions", "list_executions", "List the executions of a domain."),

@@ -74,7 +74,7 @@ def replay(
 
     Example: simpleflow workflow.replay histories/*.json --workflow examples.basic.BasicWorkflow
     """
-    find = _finder(workflows)
+    find = finder(workflows)
     whose = RunKey(domain or "", workflow_id or "", run_id or "")
     if workflow_type_name:
         target = read_target(DOMAIN, words, domain)
@@ -90,8 +90,8 @@ def replay(
         return _report(meant, _of_type(meant, workflow_type_name, started_since), find)
 
 
-def _finder(paths: tuple[str, ...]) -> FindWorkflow:
-    """The workflows that are named come first, by the name of their type."""
+def finder(paths: tuple[str, ...]) -> FindWorkflow:
+    """Finds the workflows at these paths by the names of their types, others as a decider does. Raises Refusal."""
     try:
         named = {workflow.name: workflow for workflow in map(find_workflow, paths)}
     except NotFound as error:

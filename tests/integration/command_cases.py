@@ -105,6 +105,11 @@ CASES: dict[str, Sees | Does | Elsewhere] = {
             *("Decision Tasks Timeout", "Parent Workflow ID", "Parent Run ID"),
         ),
     ),
+    "workflow.graph": Sees(
+        (*_EXECUTION, "{domain} {id} --output-format text"),
+        ("Task", "Kind", "Name", "State", "After", "Known By"),
+        _WITH_TASKS,
+    ),
     "workflow.history": Sees(
         ("{id} --domain {domain}", "{id} {run} --domain {domain}", "{domain} {id}", "--domain {domain} -o raw {id}"),
         ("eventId", "eventTimestamp", "eventType", "attributes"),
