@@ -1,7 +1,8 @@
-"""The existing package in an environment of its own, made once and kept in the user's cache."""
+"""Other packages, each in an environment of its own, made once and kept in the user's cache."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,17 +13,22 @@ from typing import Any
 VERSION = "0.36.0"
 
 
-def prepared() -> Path:
-    """The interpreter of that environment. Raises SystemExit if the package cannot be installed."""
+def prepared(name: str = "simpleflow", *requirements: str) -> Path:
+    """The interpreter of an environment with ``requirements``, by default the existing package.
+
+    Raises SystemExit if they cannot be installed.
+    """
+    requirements = requirements or (f"{name}=={VERSION}",)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     tag = f"{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache / "simpleflow-benchmarks" / f"{VERSION}-{tag}"
+    digest = hashlib.sha256(" ".join(requirements).encode()).hexdigest()[:8]
+    folder = cache / "simpleflow-benchmarks" / f"{name}-{digest}-{tag}"
     ready, python = folder / "ready", folder / "bin" / "python"
     if not ready.exists():
-        print(f"installing simpleflow {VERSION} into {folder}", file=sys.stderr)
+        print(f"installing {' '.join(requirements)} into {folder}", file=sys.stderr)
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [str(python), "-m", "pip", "install", "--quiet", "--quiet", f"simpleflow=={VERSION}"],
+            [str(python), "-m", "pip", "install", "--quiet", "--quiet", *requirements],
         ):
             if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
                 raise SystemExit(f"benchmark: {' '.join(command)} failed; it needs a package index to compare with.")

@@ -1,8 +1,9 @@
 """Runs inside the environment of the existing package: the same workflows over the same events.
 
 Reads one JSON object per line, ``{"shape", "steps", "repeats", "events"}``, and writes one per line:
-``{"parse": [seconds], "replay": [seconds]}``; without ``events`` it runs the shape in its local mode instead:
-``{"local": [seconds]}``.
+``{"parse": [seconds], "replay": [seconds]}``. With ``pages``, the bodies of the answers to a poll, instead of
+``events``, all of it counts from the bytes on: ``{"poll": [seconds]}``. With neither of them it runs the shape in its
+local mode: ``{"local": [seconds]}``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import botocore.parsers
+import botocore.session
 import simpleflow.swf.mapper.responses
 from simpleflow.swf.executor import Executor
 from simpleflow.swf.mapper.models.domain import Domain
@@ -46,6 +49,22 @@ def replay(shape: str, steps: int, repeats: int, events: list[dict[str, Any]]) -
     return times
 
 
+def poll(shape: str, steps: int, repeats: int, pages: list[str]) -> dict[str, list[float]]:
+    parser = botocore.parsers.create_parser("json")
+    model = botocore.session.Session().get_service_model("swf").operation_model("PollForDecisionTask").output_shape
+    bodies = [page.encode() for page in pages]
+
+    def work() -> None:
+        answers = [parser.parse({"body": body, "headers": {}, "status_code": 200}, model) for body in bodies]
+        events = [event for answer in answers for event in answer["events"]]
+        history = History.from_event_list(events)
+        response = simpleflow.swf.mapper.responses.Response(token="", history=history, execution=None)
+        [decision] = Executor(Domain("benchmark"), WORKFLOWS[shape]).replay(response).decisions
+        assert decision["decisionType"] == "CompleteWorkflowExecution", decision
+
+    return {"poll": [timed(work)[0] for _ in range(repeats)]}
+
+
 def local(shape: str, steps: int, repeats: int) -> dict[str, list[float]]:
     runs = [
         timed(lambda: simpleflow.local.Executor(WORKFLOWS[shape]).run({"args": [steps], "kwargs": {}}))[0]
@@ -56,4 +75,5 @@ def local(shape: str, steps: int, repeats: int) -> dict[str, list[float]]:
 
 for line in sys.stdin:
     request = json.loads(line)
-    print(json.dumps(replay(**request) if "events" in request else local(**request)), flush=True)
+    work = replay if "events" in request else poll if "pages" in request else local
+    print(json.dumps(work(**request)), flush=True)
