@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -22,11 +21,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from ..service.database import StoreError
-from ..service.server import CannotServe, Options, run
-
 REGION = "us-east-1"
-_LOOK_SECONDS = 0.25
+#: The module of its process.
+_SERVICE = "simpleflow.cli.embedded_service"
 _START_SECONDS = 30.0
 
 
@@ -45,7 +42,7 @@ class Embedded:
 
     def revive(self) -> None:
         """Start the service again, at the same address, if it has died. Raises EmbeddedError."""
-        with _locked(_beside(self.db, "starting")):
+        with _locked(beside(self.db, "starting")):
             if not _answers(self.url):
                 _start(self.db, urlsplit(self.url).port or 0)
 
@@ -54,10 +51,10 @@ def join(db: Path) -> Embedded:
     """Use the service of this database; it is started if nobody else uses it. Raises EmbeddedError."""
     try:
         db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        users = _beside(db, "users").open("a")
+        users = beside(db, "users").open("a")
         fcntl.flock(users, fcntl.LOCK_SH)
         keys = _keys(db)
-        with _locked(_beside(db, "starting")):
+        with _locked(beside(db, "starting")):
             url = _told_url(db)
             if url is None or not _answers(url):
                 url = _start(db, 0)
@@ -73,12 +70,12 @@ def join(db: Path) -> Embedded:
     return Embedded(url, environment, users, db)
 
 
-def _beside(db: Path, name: str) -> Path:
+def beside(db: Path, name: str) -> Path:
     return db.with_suffix(f".{name}")
 
 
 def _keys(db: Path) -> Path:
-    path = _beside(db, "keys")
+    path = beside(db, "keys")
     if not path.exists():
         made = path.with_suffix(f".{os.getpid()}")
         with open(os.open(made, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
@@ -101,7 +98,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _told_url(db: Path) -> str | None:
     try:
-        return str(json.loads(_beside(db, "url").read_text())["url"])
+        return str(json.loads(beside(db, "url").read_text())["url"])
     except (OSError, ValueError, KeyError):
         return None
 
@@ -118,9 +115,9 @@ def _answers(url: str) -> bool:
 
 
 def _start(db: Path, port: int) -> str:
-    log = _beside(db, "log").open("a")
+    log = beside(db, "log").open("a")
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(db), str(port)],
+        [sys.executable, "-m", _SERVICE, str(db), str(port)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -139,41 +136,3 @@ def _start(db: Path, port: int) -> str:
         process.wait()
         raise EmbeddedError(url or f"the embedded service did not start; see {log.name}.")
     return url
-
-
-def main(db: Path, port: int) -> int:
-    """The process of the service."""
-
-    def announce(url: str) -> None:
-        told = _beside(db, "url")
-        draft = told.with_suffix(".draft")
-        draft.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-        draft.replace(told)
-        print(url, flush=True)
-        threading.Thread(target=_end_with_last_user, args=(db,), daemon=True).start()
-
-    try:
-        run(Options(db=db, port=port, access_key_file=_beside(db, "keys")), announce)
-    except (CannotServe, StoreError) as error:
-        print(" ".join(str(error).split()), flush=True)
-        return 1
-    return 0
-
-
-def _end_with_last_user(db: Path) -> None:
-    pause = threading.Event()
-    with _beside(db, "users").open("a") as users:
-        while True:
-            pause.wait(_LOOK_SECONDS)
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
-            # whoever comes now waits for the lock, which goes with this process
-            _beside(db, "url").unlink(missing_ok=True)
-            os.kill(os.getpid(), signal.SIGTERM)
-            pause.wait()
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

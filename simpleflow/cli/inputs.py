@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TextIO
 
 from .output import Refusal
 
+_MOST_TAGS = 5
 _FORMS = """expected '[1, 5]', '{"args": [1]}', '{"kwargs": {"x": 1}}' or '{"args": [1], "kwargs": {"t": 5}}'."""
 
 
@@ -52,3 +53,10 @@ def _excerpt(text: str, position: int) -> str:
     """What stands there, on one line."""
     rest = text[position : position + 20]
     return f", before {rest!r}" if rest.strip() else ", at the end"
+
+
+def split_tags(text: str | None) -> list[str]:
+    tags = [tag.strip() for tag in (text or "").split(",") if tag.strip()]
+    if len(tags) > _MOST_TAGS:
+        raise Refusal(f"--tags has {len(tags)} tags; an execution has {_MOST_TAGS} at most.")
+    return tags

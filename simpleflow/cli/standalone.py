@@ -17,12 +17,12 @@ import click
 from click.core import ParameterSource
 
 from .. import log, settings
-from ..local.run import WrongArguments, check_arguments, tags_of
 from ..payloads import codec
 from ..payloads.objects import fields
 from ..process.find import NotFound, find_workflow
 from ..process.nursery import Plan
 from ..process.perform import Middlewares
+from ..process.starting import WrongArguments, check_arguments, tags_of
 from ..replay.repair import Repairing
 from ..replay.work import RunKey
 from ..service.clock import RealClock
@@ -44,11 +44,10 @@ from .crew import ENDING_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS, Crew, Roles, 
 from .decider import DeciderOptions, prepare
 from .embedded import Embedded, EmbeddedError, join
 from .exits import Exit, Unknown, exit_of
-from .inputs import read_input
+from .inputs import read_input, split_tags
 from .output import LineWatcher, Output, Refusal, watched_stdout, write_last_line
 from .progress import Progress, picture
 from .screen import Relay, Screen
-from .workflow import split_tags
 
 _LOOK_SECONDS = 0.1
 _LOOK_AT_AMAZON_SECONDS = 2.0

@@ -15,21 +15,21 @@ from ..exceptions import DecisionAbandoned, InvalidTask, NondeterminismError
 from ..local.clock import RealTimeClock
 from ..local.durable import Durability, OtherExecution
 from ..local.outcome import COMPLETED, LocalRun
-from ..local.run import WrongArguments, execute
+from ..local.run import execute
 from ..payloads.codec import EncodeError
 from ..payloads.limits import JumboTooLargeError
 from ..process.find import NotFound, find_workflow
 from ..process.perform import Middlewares
+from ..process.starting import WrongArguments
 from ..service.database import StoreError
+from ..settings import SettingError
 from ..tracebacks import author_traceback
 from . import programs
 from .exits import exit_of
-from .inputs import read_input
+from .inputs import read_input, split_tags
 from .output import Refusal, watched_stdout, write_last_line
 
 logger = logging.getLogger(__name__)
-
-_MOST_TAGS = 5
 
 
 @click.command("workflow.start")
@@ -158,7 +158,7 @@ def _run_here(run: Callable[[], LocalRun], farewell: str) -> LocalRun:
         if farewell:
             click.echo(farewell, err=True)
         raise
-    except (WrongArguments, EncodeError, InvalidTask, JumboTooLargeError, OtherExecution) as error:
+    except (WrongArguments, EncodeError, InvalidTask, JumboTooLargeError, OtherExecution, SettingError) as error:
         raise Refusal(str(error)) from None
     except (NondeterminismError, DecisionAbandoned, StoreError, NotFound) as error:
         raise click.ClickException(str(error)) from None
@@ -169,10 +169,3 @@ def _run_here(run: Callable[[], LocalRun], farewell: str) -> LocalRun:
 
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
-
-
-def split_tags(text: str | None) -> list[str]:
-    tags = [tag.strip() for tag in (text or "").split(",") if tag.strip()]
-    if len(tags) > _MOST_TAGS:
-        raise Refusal(f"--tags has {len(tags)} tags; an execution has {_MOST_TAGS} at most.")
-    return tags

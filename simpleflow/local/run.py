@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,16 +9,12 @@ from .. import settings
 from ..payloads import codec, signatures
 from ..payloads.objects import fields
 from ..process.perform import Middlewares
-from ..replay.task_calls import call_hook
+from ..process.starting import check_arguments, tags_of
 from ..service.clock import VirtualClock
 from ..workflow import Workflow
 from .driver import Driver, Start
 from .durable import Durability, execute_durably
 from .outcome import LocalRun
-
-
-class WrongArguments(TypeError):
-    """``run`` does not take these arguments."""
 
 
 def run(workflow_class: type[Workflow], /, *args: Any, check_replay: bool = False, **kwargs: Any) -> Any:
@@ -75,26 +69,6 @@ def execute(
     return driver.run()
 
 
-def check_arguments(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raises WrongArguments; TypeError for what is no Workflow class."""
-    if not (isinstance(workflow_class, type) and issubclass(workflow_class, Workflow)):
-        raise TypeError(f"{workflow_class!r} is no class that inherits from simpleflow.Workflow.")
-    signature = inspect.signature(functools.partial(workflow_class.run, None))  # type: ignore[arg-type]  # no self
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        raise WrongArguments(f"{workflow_class.__name__}.run{signature}: {error}.") from None
-
-
 def _seconds(workflow_class: type[Workflow], attribute: str) -> str | None:
     value = getattr(workflow_class, attribute, None)
     return None if value is None else str(value)
-
-
-def tags_of(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[str]:
-    """The tags that the class gives an execution with these arguments."""
-    if hasattr(workflow_class, "get_tag_list"):
-        tags = call_hook(workflow_class, "get_tag_list", list(args), dict(kwargs))
-    else:
-        tags = getattr(workflow_class, "tag_list", None)
-    return () if not tags or tags == Workflow.INHERIT_TAG_LIST else tags

@@ -15,10 +15,10 @@ from .. import settings
 from ..activity import Activity
 from ..local.blocked import describe_wait
 from ..local.check import silence
-from ..local.run import check_arguments, tags_of
 from ..payloads.objects import fields
 from ..process.outcome import Canceled, Outcome
 from ..process.perform import perform
+from ..process.starting import check_arguments, tags_of
 from ..replay import names
 from ..replay.audit import audit
 from ..replay.engine import Engine, HistoryNeeded

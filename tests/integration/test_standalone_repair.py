@@ -83,10 +83,19 @@ class Place:
         return done.stdout.splitlines()[-1], self.log()
 
 
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    path = tmp_path_factory.mktemp("repair")
+    yield Place(path)
+    wait_until(lambda: not processes_in(path), "the end of all processes")
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    yield Place(tmp_path)
-    wait_until(lambda: not processes_in(tmp_path), "the end of all processes")
+def place(failed: Place) -> Place:
+    """Its code is what it was when the execution failed."""
+    (failed.path / "authors.py").write_text(AUTHORS)
+    failed.log()
+    return failed
 
 
 def test_only_what_failed_is_executed(place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from simpleflow.cli import embedded
+from simpleflow.cli import embedded_service
 from simpleflow.service import server
 from simpleflow.service.clock import Clock
 from simpleflow.service.steady import SteadyClock
@@ -28,4 +28,4 @@ class Ahead:
 if __name__ == "__main__":
     seconds = int(sys.argv[2])
     server.SteadyClock = lambda clock: SteadyClock(Ahead(clock, seconds))  # type: ignore[assignment, misc]
-    sys.exit(embedded.main(Path(sys.argv[1]), 0))
+    sys.exit(embedded_service.main(Path(sys.argv[1]), 0))
