@@ -124,9 +124,8 @@ class Fibers:
         while moved:
             moved = False
             for fiber in tuple(self._fibers):
-                if self.halted:
-                    return
-                if (fiber.waiter is None or fiber.waiter.ready) and not fiber.dead:
+                waiter = fiber.waiter
+                if (waiter is None or waiter.ready) and not self.halted and not fiber.dead:
                     moved = True
                     fiber.waiter = None
                     self._switch_to(fiber)
