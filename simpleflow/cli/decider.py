@@ -92,7 +92,8 @@ def start(
 
 
 def prepare(options: DeciderOptions) -> None:
-    """Register the domain and the types of the workflows and their activities, where missing. Raises SwfError."""
+    """Register the domain and the types of workflows and activities, where missing. Raises SwfError, SettingError."""
+    fields()  # complains now, and not in each process, about settings that cannot be used
     with closing(options.connect()) as client:
         register_domain(client, options.domain)
         for missing in missing_types(options.workflows):

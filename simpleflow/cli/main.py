@@ -130,6 +130,9 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except SettingError as error:
+        click.UsageError(str(error)).show()
+        return Exit.USAGE
     except click.Abort:
         click.echo("interrupted", err=True)
         return Exit.INTERRUPTED

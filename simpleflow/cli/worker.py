@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import click
 
+from ..payloads.objects import fields
 from ..process.channel import MOST_FDS
 from ..process.find import NotFound
 from ..process.nursery import Plan
@@ -141,6 +142,7 @@ def start(
         plan=Plan(modules, middleware_pre_execution, middleware_post_execution, color),
     )
     work = None if poll_data is None else _work(domain, task_list, poll_data)
+    fields()  # complains now, and not in each task, about settings that cannot be used
     _check_access(options)
     if single:
         return _execute_one(options, work)

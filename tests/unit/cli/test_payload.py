@@ -89,3 +89,29 @@ def test_content_that_is_wrong(reference: str) -> None:
 def test_a_file_that_cannot_be_written(reference: str, tmp_path: Path) -> None:
     ran = run("payload.get", reference, "--output", str(tmp_path / "no" / "file"))
     assert (ran.code, ran.stderr) == (1, f"Error: cannot write {tmp_path}/no/file: No such file or directory\n")
+
+
+_BASIC = "examples.basic.BasicWorkflow"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("workflow.start", "--local", _BASIC, "--input", "[1, 0]"),
+        ("decider.start", "-d", "D", _BASIC),
+        ("worker.start", "-d", "D", "-t", "x"),
+        ("standalone", "--endpoint-url", "http://127.0.0.1:1", _BASIC, "--input", "[1, 0]"),
+        ("payload.get", "simpleflow+s3://bucket/id 1"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("setting", "value"), [("SIMPLEFLOW_PAYLOAD_CODEC", "nope.x"), ("SIMPLEFLOW_JUMBO_FIELDS_BUCKET", "ssh://x")]
+)
+def test_settings_that_cannot_be_used_are_told_at_once(
+    words: tuple[str, ...], setting: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(setting, value)
+    objects._fields.cache_clear()
+    ran = run(*words)
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr.splitlines()[-1].startswith(f"Error: {setting}")
