@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Parameters that can be given by position only.
 RENAMED = {"simpleflow.exceptions.WorkflowException(workflow)"}
 # What is still to come. Whoever finishes a part takes it out here; then each row that waits for it has to say more.
-PARTS = {"Processes", "Command line"}
+PARTS = {"Command line"}
 
 
 class Row(NamedTuple):
