@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..history import Entry
-from ..payloads import codec
+from ..payloads import codec, nested
 from ..replay.work import Event
 from ..swf.stats.base import when
 from .calling import Call
@@ -39,7 +39,7 @@ def _whole(event: Event) -> Row:
 
 def _decoded(text: str) -> Any:
     try:
-        return codec.decode(text)
+        return nested.shown(text)
     except codec.DecodeError:
         return text
 
