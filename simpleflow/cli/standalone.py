@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -17,7 +16,6 @@ import click
 from click.core import ParameterSource
 
 from .. import log, settings
-from ..payloads import codec
 from ..payloads.objects import fields
 from ..process.find import NotFound, find_workflow
 from ..process.nursery import Plan
@@ -44,6 +42,7 @@ from .crew import ENDING_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS, Crew, Roles, 
 from .decider import DeciderOptions, prepare
 from .embedded import Embedded, EmbeddedError, join
 from .exits import Exit, Unknown, exit_of
+from .following import readable, result_of
 from .inputs import read_input, split_tags
 from .output import LineWatcher, Output, Refusal, watched_stdout, write_last_line
 from .progress import Progress, picture
@@ -143,6 +142,7 @@ def standalone(
         raise Refusal(str(error)) from None
     place = _place(domain, embedded, endpoint_url, db)
     click.echo(place.told, err=True)
+    fields()  # complains before anything is started about settings that cannot be used
     domain = domain or os.environ.get("SWF_DOMAIN") or "simpleflow"
     name = str(workflow_class.name or workflow_class.__name__)
     what = Start(
@@ -365,21 +365,12 @@ def _tell(ended: End, stdout: LineWatcher) -> int:
     attributes = ended.attributes
     click.echo(f"execution {_TOLD.get(ended.status, ended.status.lower())}", err=True)
     if ended.status == "Completed":
-        write_last_line(stdout, codec.canonical(fields().fetch(attributes.get("result"))))
+        write_last_line(stdout, result_of(ended))
     else:
         for member in ("reason", "details"):
             if attributes.get(member):
-                click.echo(_readable(str(fields().fetch(attributes[member]))), err=True)
+                click.echo(readable(str(fields().fetch(attributes[member]))), err=True)
     return exit_of(ended.status)
 
 
 _TOLD = {"TimedOut": "timed out: it took longer than its timeout"}
-
-
-def _readable(text: str) -> str:
-    """Details as our workers write them: their traceback; anything else as it is."""
-    try:
-        told = json.loads(text)
-        return str(told["traceback"]).rstrip()
-    except (ValueError, KeyError, TypeError):
-        return text

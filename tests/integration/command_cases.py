@@ -45,6 +45,14 @@ class Elsewhere:
 
 _EXECUTION = ("{domain} {id}", "{domain} {id} {run}", "{id} --domain {domain}", "--domain {domain} {id} {run}")
 _WITH_TASKS = ("open", "completed", "failed", "timed_out", "long")
+#: Exit codes of commands that tell how an execution ended, by state.
+_BY_END = {
+    "open": Exit.NOT_FOUND,
+    "failed": Exit.FAILED,
+    "timed_out": Exit.TIMED_OUT,
+    "canceled": Exit.CANCELED,
+    "terminated": Exit.TERMINATED,
+}
 
 CASES: dict[str, Sees | Does | Elsewhere] = {
     "binaries.download": Elsewhere("tests/integration/test_binaries.py::test_programs_are_fetched_beforehand"),
@@ -88,9 +96,11 @@ CASES: dict[str, Sees | Does | Elsewhere] = {
     ),
     "workflow.cancel": Does("{domain} {id}", Exit.NOT_FOUND, {"open": Exit.DONE}),
     "workflow.replay": Elsewhere("tests/unit/cli/test_replay.py::test_each_of_several_files_has_a_row"),
+    "workflow.result": Does("{domain} {id}", codes=_BY_END),
     "workflow.restart": Does("{domain} {id}"),
     "workflow.signal": Does("{domain} {id} gö {run} --input [1]", Exit.NOT_FOUND, {"open": Exit.DONE}),
     "workflow.terminate": Does("{domain} {id} {run}", Exit.NOT_FOUND, {"open": Exit.DONE}),
+    "workflow.wait": Does("{domain} {id} {run} --timeout 0", codes={**_BY_END, "open": Exit.TIMED_OUT}),
     "worker.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
     "workflow.filter": Sees(
         (

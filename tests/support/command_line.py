@@ -33,7 +33,7 @@ def run(*arguments: str, encoding: str = "utf-8") -> Ran:
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         code = main.run(list(arguments))
     out, err = (stream.buffer.getvalue().decode(encoding) for stream in streams)  # type: ignore[attr-defined]
-    assert "Traceback" not in err, err
+    assert "Traceback (most recent" not in err, err
     return Ran(int(code), out, err)
 
 

@@ -32,10 +32,19 @@ class Stage:
         for state, play in _PLAYS.items():
             play(self, state)
         self._now_ms = next(self.client.clock)
+        self._waited = 0.0
 
     def now_ms(self) -> int:
         """The time at which commands look, which is always the same."""
         return self._now_ms
+
+    def monotonic(self) -> float:
+        """The same in seconds, and what was waited since."""
+        return self._now_ms / 1000 + self._waited
+
+    def wait(self, seconds: float) -> None:
+        """So much later, for who waits by the monotonic clock."""
+        self._waited += seconds
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         return self.client.call(operation, request)

@@ -14,6 +14,7 @@ class InProcessClient:
     """``calls`` are the operations that were called; ``fail_next`` maps an operation to errors that it raises first."""
 
     endpoint_url = "in-process"
+    is_amazon = False
 
     def __init__(self, service: Service | None = None) -> None:
         self.service = service or Service()
