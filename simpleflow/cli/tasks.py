@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +13,7 @@ from ..history import Entry, History
 from ..swf.stats.base import Timing, WorkflowStats, ended, scheduled, when
 from ..swf.work import whole_history
 from .calling import Call, swf_command
-from .exits import Unknown
+from .exits import Refusal, Unknown
 from .output import Listing, Row
 from .targets import EXECUTION, TASK
 
@@ -67,13 +69,34 @@ _PROFILE = (
 
 @swf_command("workflow.profile", EXECUTION)
 @_nb_tasks
-def profile(call: Call, nb_tasks: int | None) -> Listing:
+@click.option(
+    "--chart",
+    "charted",
+    is_flag=True,
+    help="Draw a Gantt chart instead, with timers, and with a * at the tasks of the critical path.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --chart: draw it as SVG into this file.",
+)
+def profile(call: Call, nb_tasks: int | None, charted: bool, file: Path | None) -> Listing | None:
     """Tell how long the activities and child workflows of an execution waited and ran, the longest first.
 
     Times are in seconds; what still runs counts up to now. A task that was tried again shows its latest attempt.
+    The critical path leads from the task that ended last to what had ended just before it was scheduled, and so on.
 
     Example: simpleflow --header workflow.profile TestDomain basic-example-1438722273
     """
+    if file is not None and not charted:
+        raise Refusal("--output goes with --chart.")
+    if charted:
+        draw = importlib.import_module("simpleflow.cli.draw_chart")  # listings begin without it
+        draw.draw(history_of(call), call, nb_tasks, file)
+        return None
     stats = WorkflowStats(history_of(call), now=call.now)
     rows = [_profiled(timing, stats) for timing in stats.timings()]
     rows.sort(key=lambda row: -1.0 if row["Time Running"] is None else row["Time Running"], reverse=True)
