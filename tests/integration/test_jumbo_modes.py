@@ -54,6 +54,24 @@ def daemons(server: str, tmp_path: Path) -> Iterator[Daemons]:
     wait_until(lambda: not processes.processes_in(tmp_path), "the end of all processes")
 
 
+SECRETS = """
+from simpleflow import Workflow, activity
+
+@activity.with_attributes(task_list="x")
+def echo(value):
+    return value
+
+@activity.with_attributes(task_list="x")
+def fail(value):
+    raise ValueError(value)
+
+class Secretive(Workflow):
+    name, version, task_list = "secretive", "1", "x"
+    def run(self, value):
+        return [self.submit(echo, value).result, self.submit(fail, value).exception.reason]
+"""
+
+
 def simpleflow(daemons: Daemons, directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *words], cwd=directory, env=daemons.environment, capture_output=True, text=True, timeout=100
@@ -119,3 +137,18 @@ def test_daemons(daemons: Daemons, bucket: Any, tmp_path: Path) -> None:
     wait_until(lambda: histories(daemons, "D"), "the end of the execution", 100)
     check(histories(daemons, "D"), bucket)
     assert daemons.stop() == [0, 0, 0]
+
+
+@pytest.mark.timeout(120)
+def test_a_codec_in_all_processes_of_standalone(tmp_path: Path) -> None:
+    (tmp_path / "secrets_of_ours.py").write_text(SECRETS)
+    codec = {"SIMPLEFLOW_PAYLOAD_CODEC": "support.sealed.Sealed"}
+    with Daemons(tmp_path, PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}:{tmp_path}", **codec) as daemons:
+        daemons.start_service("--db", "s.db")
+        words = ["standalone", "--endpoint-url", daemons.url, "-d", "D", "-W", "1", "secrets_of_ours.Secretive"]
+        done = simpleflow(daemons, tmp_path, *words, "--input", '["hidden"]')
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert json.loads(done.stdout.splitlines()[-1]) == ["hidden", "ValueError: hidden"]
+        told = json.dumps(histories(daemons, "D"))
+    assert "simpleflow+code:" in told and "hidden" not in told
+    wait_until(lambda: not processes.processes_in(tmp_path), "the end of all processes")

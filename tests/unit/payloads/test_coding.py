@@ -3,13 +3,13 @@
 import base64
 import os
 import sys
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sealed import Sealed
 
 from simpleflow import Workflow, activity
 from simpleflow.exceptions import DecisionAbandoned, PayloadUnavailable, PayloadWrong
@@ -23,18 +23,6 @@ from simpleflow.payloads.objects import StoredObjects
 from simpleflow.payloads.stores import MemoryStore
 from simpleflow.process.perform import ActivityCallData, Failed, perform
 from simpleflow.settings import SettingError
-
-
-class Sealed:
-    """Never the same twice, and nothing can be read in it."""
-
-    def encode(self, data: bytes) -> bytes:
-        key = os.urandom(16)
-        return key + bytes(byte ^ key[place % 16] for place, byte in enumerate(zlib.compress(data)))
-
-    def decode(self, data: bytes) -> bytes:
-        key, rest = data[:16], data[16:]
-        return zlib.decompress(bytes(byte ^ key[place % 16] for place, byte in enumerate(rest)))
 
 
 class Broken(Sealed):
