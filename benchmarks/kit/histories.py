@@ -33,7 +33,7 @@ class Recording:
         """The last decision task as a decider gets it that has never seen the run."""
         last = self.tasks[-1]
         return DecisionWork(
-            last.key, last.workflow_type, last.workflow_version, self.events, last.started_event_id, 0, ""
+            last.key, last.workflow_type, self.events, last.started_event_id, 0, ""
         )
 
 
@@ -102,7 +102,6 @@ class _Drive:
         work = DecisionWork(
             RunKey(_DOMAIN, "benchmark", self._run_id),
             task["workflowType"]["name"],
-            task["workflowType"]["version"],
             new,
             task["startedEventId"],
             task["previousStartedEventId"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from ..replay.run import Run
 from ..replay.state import CHILD
@@ -34,7 +33,7 @@ def describe_wait(run: Run, find: FindRun) -> str:
 
 def _place(run: Run) -> str:
     """The line of ``run`` that waits; the innermost one that is not ours."""
-    frame = parked_frame(run)
+    frame = run.fibers.frame
     while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     if frame is None:
@@ -42,9 +41,3 @@ def _place(run: Run) -> str:
     path = frame.f_code.co_filename
     relative = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
     return f" ({relative}:{frame.f_lineno})"
-
-
-def parked_frame(run: Run) -> FrameType | None:
-    """Where the fiber of ``run`` is parked; that is the first of the fibers."""
-    fibers = [fiber for fiber in run.fibers._fibers if not fiber.dead]
-    return fibers[0].gr_frame if fibers else None

@@ -227,14 +227,13 @@ class Driver:
         work = DecisionWork(
             key=key,
             workflow_type=kind["name"],
-            workflow_version=kind["version"],
             events=history[self._engine.seen(key) : started],
             started_event_id=started,
             previous_started_event_id=answer["previousStartedEventId"],
             task_token=answer["taskToken"],
         )
         decisions = self._engine.decide(work)
-        live = self._live(key)
+        live = self._engine.live(key)
         if self._checks and live is not None:
             check_decisions(live, decisions, history[:started], self._limits)
         if live is not None and getattr(live.workflow_class, "execution_timeout", None) is not None:
@@ -292,9 +291,6 @@ class Driver:
         if found is None:
             found = self._classes[workflow_type] = _defined(workflow_type)
         return found
-
-    def _live(self, key: RunKey) -> LiveRun | None:
-        return self._engine._live.get(key)
 
     # -- activities
 
@@ -364,7 +360,7 @@ class Driver:
             return describe_wait(self._parked(run, parked), lambda run_id: self._parked_child(run_id, parked))
 
     def _parked(self, run: Run, parked: contextlib.ExitStack) -> LiveRun:
-        live = self._live(_key(run))
+        live = self._engine.live(_key(run))
         if live is None:  # no decision was due since the process began
             events = self._watch.histories[run.run_id]
             live = replayed(_key(run), self._find(_type_name(events), ""), events, self._fields)

@@ -118,6 +118,10 @@ class Engine:
         run = self._live.get(key)
         return run.state.last_event_id if run is not None else 0
 
+    def live(self, key: RunKey) -> Run | None:
+        """The live run, to look at."""
+        return self._live.get(key)
+
     def drop(self, key: RunKey) -> None:
         """Forget a live run: its response was refused, or it is over."""
         run = self._live.pop(key, None)

@@ -10,6 +10,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from types import FrameType
 
 import greenlet
 
@@ -129,6 +130,11 @@ class Fibers:
                     moved = True
                     fiber.waiter = None
                     self._switch_to(fiber)
+
+    @property
+    def frame(self) -> FrameType | None:
+        """Where the fiber that began first is parked; None if all have ended."""
+        return self._fibers[0].gr_frame if self._fibers else None
 
     def close(self) -> None:
         """End all fibers: their clean-up runs, but can neither submit nor wait."""

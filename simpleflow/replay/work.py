@@ -27,7 +27,6 @@ class DecisionWork:
 
     key: RunKey
     workflow_type: str
-    workflow_version: str
     events: Sequence[Event]
     started_event_id: int
     previous_started_event_id: int = 0

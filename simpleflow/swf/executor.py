@@ -49,7 +49,6 @@ class Executor:
                 self.domain, getattr(execution, "workflow_id", "") or "", getattr(execution, "run_id", "") or ""
             ),
             workflow_type=kind["name"],
-            workflow_version=kind["version"],
             events=events,
             started_event_id=events[-1]["eventId"],
             previous_started_event_id=done[-1][started]["startedEventId"] if done else 0,

@@ -53,7 +53,6 @@ def decision_work(domain: str, task: Answer, events: list[Event]) -> DecisionWor
     return DecisionWork(
         key=RunKey(domain, execution["workflowId"], execution["runId"]),
         workflow_type=kind["name"],
-        workflow_version=kind["version"],
         events=events,
         started_event_id=task["startedEventId"],
         previous_started_event_id=task.get("previousStartedEventId", 0),

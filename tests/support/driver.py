@@ -88,7 +88,6 @@ class DecisionTask:
     token: str
     key: RunKey
     type: str
-    version: str
     events: list[Event]
     started: int
     previous: int
@@ -255,7 +254,7 @@ class World:
             events += page["events"]
         if key not in self.runs:
             self.runs.append(key)
-        task = DecisionTask(token, key, kind["name"], kind["version"], events, started, previous)
+        task = DecisionTask(token, key, kind["name"], events, started, previous)
         self.tasks.append(task)
         return task
 
@@ -283,7 +282,7 @@ class World:
     @staticmethod
     def _work(task: DecisionTask, first: int = 1) -> DecisionWork:
         events = task.events[first - 1 :]
-        return DecisionWork(task.key, task.type, task.version, events, task.started, task.previous, task.token)
+        return DecisionWork(task.key, task.type, events, task.started, task.previous, task.token)
 
     def answer(self, task: DecisionTask, decisions: Decisions) -> None:
         """Respond as a decider does: register what is missing, send, and drop the run unless all went well."""

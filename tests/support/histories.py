@@ -48,7 +48,7 @@ class Written:
         return self.add("DecisionTaskCompleted", startedEventId=self.started, scheduledEventId=0, **attributes)
 
     def work(self, first: int = 1) -> DecisionWork:
-        return DecisionWork(KEY, self.workflow.name, "1", self.events[first - 1 :], self.started, self.previous)
+        return DecisionWork(KEY, self.workflow.name, self.events[first - 1 :], self.started, self.previous)
 
     def decide(self, engine: Engine | None = None, limits: Limits | None = None) -> Decisions:
         self.begin()

@@ -74,7 +74,7 @@ def decided(old: list[Event], **repairing: Any) -> Decisions:
         return old
 
     engine = Engine(lambda name, text: Two, task_list="mine", old_histories=history)
-    decisions = engine.decide(DecisionWork(RunKey("d", "new", "new run"), "two", "1", events, 3))
+    decisions = engine.decide(DecisionWork(RunKey("d", "new", "new run"), "two", events, 3))
     engine.close()
     assert asked == [RunKey("d", "old", "old run")]
     return decisions

@@ -323,7 +323,7 @@ def works(history: Written, count: int, filler: str = "") -> list[DecisionWork]:
     history.begin()
     work = history.work()
     return [
-        DecisionWork(RunKey("test", f"w{n}", "run"), work.workflow_type, "1", work.events, work.started_event_id)
+        DecisionWork(RunKey("test", f"w{n}", "run"), work.workflow_type, work.events, work.started_event_id)
         for n in range(count)
     ]
 
