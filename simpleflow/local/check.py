@@ -14,7 +14,7 @@ from ..exceptions import NondeterminismError
 from ..payloads.fields import Fields
 from ..payloads.jumbo import Unsent, begins
 from ..replay.decisions import Wire
-from ..replay.endings import FAILED
+from ..replay.endings import FAILED, lasting
 from ..replay.engine import side_effects
 from ..replay.events import split
 from ..replay.limits import Limits
@@ -85,8 +85,9 @@ def _comparable(decisions: Decisions, fields: Fields) -> Iterator[Wire]:
     bodies = dict(decisions.objects)
     for decision in decisions.decisions:
         if decision["decisionType"] == FAILED:
-            attributes = {**decision["failWorkflowExecutionDecisionAttributes"], "details": None}
-            decision = {**decision, "failWorkflowExecutionDecisionAttributes": attributes}
+            told = decision["failWorkflowExecutionDecisionAttributes"]
+            told = {**told, "details": None, "reason": lasting(told.get("reason"))}
+            decision = {**decision, "failWorkflowExecutionDecisionAttributes": told}
         yield decision if fields.codec is None else _decoded(decision, fields, bodies)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..exceptions import NondeterminismError
 from ..payloads.fields import INLINE, Fields
 from .arguments import same
-from .endings import CANCELED, COMPLETED, CONTINUED, FAILED
+from .endings import CANCELED, COMPLETED, CONTINUED, FAILED, lasting
 from .engine import FindWorkflow, find_class, side_effects
 from .events import ATTRIBUTES, CLOSING, Batch, of_type, split
 from .limits import Limits
@@ -110,6 +110,6 @@ def _compare_end(run: Run, events: Sequence[Event]) -> None:
         raise NondeterminismError(end["eventId"], f"the end {end['eventType']}", f"the end {run.ending.kind}")
     (today,) = (value for name, value in run.ending.wire.items() if name != "decisionType")
     for member in _COMPARED[kind]:
-        if not same(attributes.get(member), today.get(member), door=run):
+        if not same(lasting(attributes.get(member)), lasting(today.get(member)), door=run):
             recorded = f"the {member} {attributes.get(member)!r:.200} of the workflow"
             raise NondeterminismError(end["eventId"], recorded, f"the {member} {today.get(member)!r:.200}")

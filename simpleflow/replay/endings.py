@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -70,3 +71,12 @@ def driven(coroutine: Coroutine[Any, Any, Any]) -> Any:
             )
     except StopIteration as end:
         return end.value
+
+
+#: Where an object stands in memory.
+_ADDRESS = re.compile("0x[0-9a-f]{6,}")
+
+
+def lasting(reason: str | None) -> str | None:
+    """A reason without what is another one in each process, for comparisons: a message may tell of an object."""
+    return reason and _ADDRESS.sub("0x", reason)

@@ -102,3 +102,16 @@ def test_silence(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFi
     assert caplog.messages == []
     logger.error("afterwards")
     assert caplog.messages == ["afterwards"]
+
+
+def test_where_an_object_stands_in_memory_is_no_difference() -> None:
+    class Complains(Workflow):
+        name = "complains"
+        version = "1"
+
+        def run(self) -> None:
+            raise ValueError(f"what is {object()!r}?")
+
+    ended = local.execute(Complains, check_replay=True)
+    assert ended.status == "FAILED"
+    assert "what is <object object at 0x" in (ended.reason or "")
