@@ -52,7 +52,7 @@ def shown(command: str, *words: str) -> Any:
 
 
 def decide(count: int) -> None:
-    with decisions(count):
+    with decisions(count, of="examples.basic"):
         ran = run("decider.start", "--domain", DOMAIN, "--task-list", TASK_LIST, "-N", "1", "--no-affinity", WORKFLOW)
     assert ran.code == 0, ran.stderr
 
@@ -75,11 +75,11 @@ def begin() -> str:
 
 def test_the_life_of_an_execution() -> None:
     with cassette("life"):
-        decide(0)  # it registers the domain and the type of the workflow
+        decide(0)  # it registers the domain and the types
         run_id = begin()
-        decide(2)  # the first one finds that the type of an activity is missing
+        decide(1)
         work()
-        decide(2)
+        decide(1)
         work()
         work()
         decide(1)
