@@ -289,7 +289,7 @@ def poll_pages(work: DecisionWork, size: int = 1000) -> list[bytes]:
         "startedEventId": work.started_event_id,
         "previousStartedEventId": work.previous_started_event_id,
         "workflowExecution": {"workflowId": work.key.workflow_id, "runId": work.key.run_id},
-        "workflowType": {"name": work.workflow_type, "version": work.workflow_version},
+        "workflowType": {"name": work.workflow_type, "version": "1"},
     }
     return [orjson.dumps({**head, "events": work.events[i : i + size]}) for i in range(0, len(work.events), size)]
 
