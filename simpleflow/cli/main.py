@@ -23,6 +23,7 @@ from .output import Output
 
 #: Command -> module, function and what the list of commands says of it.
 COMMANDS = {
+    "activity.rerun": ("simpleflow.cli.activity", "rerun", "Execute an activity of an execution once more, here."),
     "binaries.download": ("simpleflow.cli.binaries", "fetch", "Fetch the programs that activities need."),
     "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
     "payload.get": ("simpleflow.cli.payload", "get", "Write the payload behind a reference."),

@@ -55,6 +55,7 @@ _BY_END = {
 }
 
 CASES: dict[str, Sees | Does | Elsewhere] = {
+    "activity.rerun": Elsewhere("tests/unit/cli/test_rerun.py::test_any_attempt_of_a_task_that_was_tried_again"),
     "binaries.download": Elsewhere("tests/integration/test_binaries.py::test_programs_are_fetched_beforehand"),
     "decider.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
     **{
