@@ -1,4 +1,4 @@
-"""Every exception that simpleflow raises.
+"""Every exception that an author meets, but for those of the JSON codec: they are in ``payloads``, which raises them.
 
 BaseException
   RunEvicted                 the run of this code is over; only clean-up may follow
@@ -16,6 +16,9 @@ BaseException
       ExecutionTimeoutError  a child process took too long
     DuplicateTaskId          one id was given to two different tasks
     NondeterminismError      today's code does not fit the recorded history
+    NotFound                 a name leads to nothing that can be used
+    WrongArguments           a workflow's ``run`` does not take these arguments (also a TypeError)
+    NotCompleted             a local run, or one in a test, did not complete
     InvalidTask              a task that Amazon SWF would refuse (also a ValueError)
     DecisionAbandoned        the outside world failed while deciding; try the decision again
     PayloadError             a payload that stands outside the history cannot be used
@@ -206,6 +209,25 @@ class NondeterminismError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.event_id, self.recorded, self.submitted)
+
+
+class NotFound(Exception):
+    """A name leads to nothing that can be used; the message says what is wrong in one line."""
+
+
+class WrongArguments(TypeError):
+    """``run`` does not take these arguments."""
+
+
+class NotCompleted(Exception):
+    """A run failed, was cancelled, timed out or is blocked; ``run`` (a ``local.LocalRun``) says how."""
+
+    def __init__(self, run: Any) -> None:
+        super().__init__(run.explain())
+        self.run = run
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.run,)
 
 
 class InvalidTask(ValueError):

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import click
 
+from ..exceptions import NotFound
 from ..payloads.objects import fields
-from ..process.find import NotFound, find_workflow
+from ..process.find import find_workflow
 from ..process.signals import stop_on_signals
 from ..process.supervisor import Forks, Supervisor
 from ..replay.engine import Engine

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import click
 
-from ..exceptions import DecisionAbandoned, NondeterminismError, PayloadError
+from ..exceptions import DecisionAbandoned, NondeterminismError, NotFound, PayloadError
 from ..history import History
 from ..payloads.objects import fields
-from ..process.find import NotFound
 from ..replay import state as s
 from ..replay.audit import audit
 from ..replay.graph import RECEIVED, Task, reduced, watched

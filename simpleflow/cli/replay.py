@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from ..exceptions import DecisionAbandoned, NondeterminismError, PayloadError
+from ..exceptions import DecisionAbandoned, NondeterminismError, NotFound, PayloadError
 from ..payloads.objects import fields
-from ..process.find import NotFound, find_workflow
+from ..process.find import find_workflow
 from ..replay.audit import audit
 from ..replay.engine import FindWorkflow
 from ..replay.work import Event, RunKey

@@ -16,11 +16,12 @@ import click
 from click.core import ParameterSource
 
 from .. import log, settings
+from ..exceptions import NotFound, WrongArguments
 from ..payloads.objects import fields
-from ..process.find import NotFound, find_workflow
+from ..process.find import find_workflow
 from ..process.nursery import Plan
 from ..process.perform import Middlewares
-from ..process.starting import WrongArguments, check_arguments, tags_of
+from ..process.starting import check_arguments, tags_of
 from ..replay.repair import Repairing
 from ..replay.work import RunKey
 from ..service.clock import RealClock

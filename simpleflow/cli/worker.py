@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 
 import click
 
+from ..exceptions import NotFound
 from ..payloads.objects import fields
 from ..process.channel import MOST_FDS
-from ..process.find import NotFound
 from ..process.nursery import Plan
 from ..process.perform import Middlewares
 from ..process.pool import Pool

@@ -11,16 +11,15 @@ from typing import TextIO
 
 import click
 
-from ..exceptions import DecisionAbandoned, InvalidTask, NondeterminismError
+from ..exceptions import DecisionAbandoned, InvalidTask, NondeterminismError, NotFound, WrongArguments
 from ..local.clock import RealTimeClock
 from ..local.durable import Durability, OtherExecution
 from ..local.outcome import COMPLETED, LocalRun
 from ..local.run import execute
 from ..payloads.codec import EncodeError
 from ..payloads.limits import JumboTooLargeError
-from ..process.find import NotFound, find_workflow
+from ..process.find import find_workflow
 from ..process.perform import Middlewares
-from ..process.starting import WrongArguments
 from ..service.database import StoreError
 from ..settings import SettingError
 from ..tracebacks import author_traceback

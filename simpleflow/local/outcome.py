@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..exceptions import PayloadError
+from ..exceptions import NotCompleted, PayloadError
 from ..payloads import codec
 from ..payloads.objects import fields
 from ..replay.events import ATTRIBUTES
@@ -65,14 +65,6 @@ class LocalRun:
             parts += [f"The last activity that failed is {failure.activity_id}: {failure.reason}"]
             parts += [traceback_of(failure.details)]
         return "\n".join(part.rstrip() for part in parts if part)
-
-
-class NotCompleted(Exception):
-    """A local run failed, was cancelled, timed out or is blocked; ``run`` says how."""
-
-    def __init__(self, run: LocalRun) -> None:
-        super().__init__(run.explain())
-        self.run = run
 
 
 def fetched(text: str | None) -> str | None:

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..activity import Activity
+from ..exceptions import NotFound
 from ..registry import registry
 from ..utils import import_from_module
 from ..workflow import Workflow
 
 _OURS = str(Path(__file__).parents[1]) + "/"
-
-
-class NotFound(Exception):
-    """A name leads to nothing that can be used; the message says what is wrong in one line."""
 
 
 def load(path: str) -> Any:

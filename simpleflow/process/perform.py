@@ -10,13 +10,13 @@ from typing import Any
 
 from .. import settings
 from ..activity import Activity, current_context
-from ..exceptions import ExecutionError, PayloadError
+from ..exceptions import ExecutionError, NotFound, PayloadError
 from ..futures import Future
 from ..payloads import codec, limits, signatures
 from ..payloads.fields import INLINE, Fields
 from ..payloads.objects import fields
 from ..tracebacks import failure_data
-from .find import NotFound, find_activity, load
+from .find import find_activity, load
 
 
 @dataclass(frozen=True, slots=True)

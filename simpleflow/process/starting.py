@@ -7,12 +7,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..exceptions import WrongArguments
 from ..replay.task_calls import call_hook
 from ..workflow import Workflow
-
-
-class WrongArguments(TypeError):
-    """``run`` does not take these arguments."""
 
 
 def check_arguments(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

@@ -20,9 +20,8 @@ from dataclasses import replace
 from typing import Any
 
 from .. import logging_context
-from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError
+from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError, NotFound
 from ..payloads.objects import fields
-from ..process.find import NotFound
 from ..registry import registry
 from ..replay.endings import failed
 from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism, find_class

@@ -1,6 +1,6 @@
 """The test kit: workflows in a test, on a virtual clock, under faults, and against histories of yesterday."""
 
-from ..local.outcome import NotCompleted
+from ..exceptions import NotCompleted
 from .cluster import Cluster, ClusterFailure, prove
 from .environment import WorkflowEnvironment
 from .execution import Execution

@@ -5,8 +5,9 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any, Protocol
 
+from ..exceptions import NotCompleted
 from ..history import History
-from ..local.outcome import BLOCKED, LocalRun, NotCompleted, close_of
+from ..local.outcome import BLOCKED, LocalRun, close_of
 from ..payloads import codec
 from ..payloads.objects import fields
 from ..replay.work import Event, RunKey

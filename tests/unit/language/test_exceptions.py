@@ -45,7 +45,7 @@ def test_the_tree_at_the_top_of_the_module_is_the_tree() -> None:
         drawn[name] = above[depth - 1] if depth else None
     assert drawn.pop("BaseException") is None and drawn.pop("Exception") == "BaseException"
     bases = {c.__name__: c.__base__.__name__ for c in CLASSES if c.__base__ is not None}
-    assert drawn == {**bases, "InvalidTask": "Exception"}
+    assert drawn == {**bases, "InvalidTask": "Exception", "WrongArguments": "Exception"}
 
 
 def test_what_is_wrong_with_a_task_is_a_value_error_too() -> None:

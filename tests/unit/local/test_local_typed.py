@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simpleflow import Workflow, activity, local
-from simpleflow.local.outcome import NotCompleted
+from simpleflow.exceptions import NotCompleted
 from simpleflow.local.run import execute
 
 UTC = datetime.timezone.utc

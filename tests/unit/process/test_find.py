@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from simpleflow import Workflow, activity
-from simpleflow.process.find import NotFound, find_activity, find_workflow
+from simpleflow.exceptions import NotFound
+from simpleflow.process.find import find_activity, find_workflow
 
 
 class Found(Workflow):

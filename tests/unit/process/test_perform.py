@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from simpleflow import activity
-from simpleflow.exceptions import ExecutionError
+from simpleflow.exceptions import ExecutionError, NotFound
 from simpleflow.futures import Future
 from simpleflow.payloads import limits
-from simpleflow.process.find import NotFound
 from simpleflow.process.perform import ActivityCallData, Completed, Failed, Middlewares, perform
 
 told: list[Any] = []

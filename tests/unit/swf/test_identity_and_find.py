@@ -6,7 +6,7 @@ import os
 import pytest
 
 from simpleflow import Workflow, registry
-from simpleflow.process.find import NotFound
+from simpleflow.exceptions import NotFound
 from simpleflow.swf.find import Workflows
 from simpleflow.swf.identity import swf_identity
 

@@ -11,9 +11,9 @@ from support.histories import Written
 from support.swf_in_process import InProcessClient
 
 from simpleflow import Workflow, activity, task
+from simpleflow.exceptions import NotFound
 from simpleflow.history import History
 from simpleflow.local.run import execute
-from simpleflow.process.find import NotFound
 from simpleflow.swf import executor, helpers, identity, utils
 from simpleflow.swf import task as swf_task
 from simpleflow.swf.errors import Refused
