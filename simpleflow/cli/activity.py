@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from .. import settings
+from ..exceptions import NotFound
 from ..payloads import codec
 from ..payloads.objects import fields
-from ..process.find import NotFound, find_activity
+from ..process.find import find_activity
 from ..process.perform import ActivityCallData, Completed, Failed, Middlewares, perform
 from ..replay.events import ATTRIBUTES, of_type
 from ..replay.work import Event, RunKey
