@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from ..swf.errors import Refused, SwfError, Unreachable
 from ..swf.start import End, end_of
 from . import calling
 from .exits import Exit
+from .formats import one_line
 
 Found = TypeVar("Found")
 
@@ -53,15 +54,20 @@ class Follower:
         self.key = self.key._replace(run_id=ended.attributes["newExecutionRunId"])
         return True
 
-    def until(self, look: Callable[[], Found | None], timeout: float | None) -> Found:
-        """What ``look`` finds at last. ``timeout`` is in seconds. Raises TimeIsUp, SwfError.
+    def until(self, look: Callable[[], Found | None], timeout: float | None = None) -> Found:
+        """What ``look`` finds at last, as ``looks`` does."""
+        return next(found for found in self.looks(look, timeout) if found is not None)
+
+    def looks(self, look: Callable[[], Found], timeout: float | None = None) -> Iterator[Found]:
+        """What each ``look`` finds, for ever or for ``timeout`` seconds. Raises TimeIsUp, SwfError.
 
         What goes wrong on the way to SWF after the first look is told once, and waited out.
         """
         interval = _LOOK_AT_AMAZON_SECONDS if self.client.is_amazon else _LOOK_SECONDS
         limit = None if timeout is None else calling.clock.monotonic() + timeout
-        found, told = look(), False
-        while found is None:
+        yield look()
+        told = False
+        while True:
             left = interval if limit is None else min(interval, limit - calling.clock.monotonic())
             if left <= 0:
                 raise TimeIsUp(self.key, timeout)
@@ -76,7 +82,7 @@ class Follower:
                 told = True
             else:
                 told = False
-        return found
+                yield found
 
 
 def _passes(error: SwfError) -> bool:
@@ -104,7 +110,7 @@ def how(ended: End) -> str:
     """How it ended, with the reason if there is one, in one line. Raises PayloadError."""
     told = _TOLD.get(ended.status, ended.status.lower())
     reason = fields().fetch(ended.attributes.get("reason"))
-    return f"{told}: {' '.join(str(reason).split())}" if reason else told
+    return f"{told}: {one_line(str(reason))}" if reason else told
 
 
 def details_of(ended: End) -> str | None:

@@ -82,9 +82,14 @@ class Look:
         """A cell for people: on one line, with two decimals, in colour if that is wanted."""
         if isinstance(value, float):
             return f"{value:.2f}"
-        text = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), self.text(value))
+        text = one_line(self.text(value))
         color = _STATES.get(text.lower()) if self.colored else None
         return f"{color}{text}{_END}" if color else text
+
+
+def one_line(text: str) -> str:
+    """Without line ends and what else a terminal would obey."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _is_utf8(stream: TextIO) -> bool:

@@ -52,6 +52,7 @@ COMMANDS = {
     "workflow.tasks": ("simpleflow.cli.tasks", "tasks", "List the tasks of an execution and their states."),
     "workflow.terminate": ("simpleflow.cli.steering", "terminate", "End an execution at once."),
     "workflow.wait": ("simpleflow.cli.waiting", "wait", "Wait for the end of an execution."),
+    "workflow.watch": ("simpleflow.cli.watching", "watch", "Show an execution as it goes."),
     "worker.start": ("simpleflow.cli.worker", "start", "Execute activities until told to stop."),
     "service.start": ("simpleflow.cli.service", "start", "Serve Amazon SWF from a database on this machine."),
     "service.check": ("simpleflow.cli.service", "check", "Look whether a database of the service is sound."),

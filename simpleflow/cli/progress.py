@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from rich.console import Console
@@ -15,18 +15,45 @@ from rich.text import Text
 from ..replay.events import ATTRIBUTES
 from ..replay.work import Event
 
-WAITING, RUNNING, COMPLETED, FAILED = "waiting", "running", "completed", "failed"
+WAITING, RUNNING, COMPLETED, FAILED, CANCELED = "waiting", "running", "completed", "failed", "canceled"
 
-_STYLES = {WAITING: "yellow", RUNNING: "cyan", COMPLETED: "green", FAILED: "red"}
+#: The states, in the order in which they are told, and their styles.
+STYLES = {WAITING: "yellow", RUNNING: "cyan", COMPLETED: "green", FAILED: "red", CANCELED: "yellow"}
 
 
 @dataclass(slots=True)
 class Item:
-    """A task and where it stands since when, in seconds since the epoch."""
+    """A task, or the execution, and where it stands since when, in seconds since the epoch.
 
-    name: str
+    ``kind`` is activity, child, timer or workflow; ``number`` gives the order in which they began. ``took`` is how many
+    seconds it was in the state before, ``reason`` why it failed.
+    """
+
+    kind: str
+    id: str
+    number: int
     state: str
     since: float
+    attempt: int = 1
+    took: float | None = None
+    reason: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.id.removeprefix("activity-")
+
+    @property
+    def open(self) -> bool:
+        return self.state in (WAITING, RUNNING)
+
+    def spent(self, now: float) -> float:
+        """Seconds in its state, or, where that is an end, in the one before."""
+        return now - self.since if self.open else self.took or 0.0
+
+    def again(self, since: float) -> None:
+        """Another attempt."""
+        self.state, self.since, self.took, self.reason = WAITING, since, None, None
+        self.attempt += 1
 
 
 class Progress:
@@ -35,18 +62,22 @@ class Progress:
     def __init__(self, title: str) -> None:
         self.title = title
         self.last_event_id = 0
-        self.began: float | None = None
+        self.execution: Item | None = None
         self.activities: dict[str, Item] = {}
         self.children: dict[str, Item] = {}
-        self.timers: dict[int, str] = {}
+        self.timers: dict[str, Item] = {}
         self._by_event: dict[int, Item] = {}
+        self._changed: list[Item] = []
 
-    def take(self, events: Iterable[Event]) -> None:
+    def take(self, events: Iterable[Event]) -> list[Item]:
+        """What has changed: copies, in the order of the events."""
+        self._changed = []
         for event in events:
             self.last_event_id = event["eventId"]
             act = _ACTS.get(event["eventType"])
             if act is not None:
                 act(self, event)
+        return self._changed
 
     def told(self) -> str:
         """In one line: what is open and what is done, ``2 running, 5 waiting, 10 completed; 1 child``."""
@@ -54,68 +85,103 @@ class Progress:
 
     def running(self) -> list[Item]:
         """What runs, longest first."""
-        items = [*self.activities.values(), *self.children.values()]
-        return sorted((item for item in items if item.state == RUNNING), key=lambda item: item.since)
+        return sorted((item for item in self.items() if item.state == RUNNING), key=lambda item: item.since)
+
+    def items(self) -> list[Item]:
+        """The tasks, in the order in which they began."""
+        items = [*self.activities.values(), *self.children.values(), *self.timers.values()]
+        return sorted(items, key=lambda item: item.number)
 
     def _activities_told(self) -> str:
         counts = Counter(item.state for item in self.activities.values())
-        return ", ".join(f"{counts[state]} {state}" for state in _STYLES if counts[state])
+        return ", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state])
 
     def _others_told(self) -> Iterator[str]:
-        open_children = sum(item.state in (WAITING, RUNNING) for item in self.children.values())
-        for count, one, more in ((open_children, "child", "children"), (len(self.timers), "timer", "timers")):
+        for items, one, more in ((self.children, "child", "children"), (self.timers, "timer", "timers")):
+            count = sum(item.open for item in items.values())
             if count:
                 yield f"{count} {one if count == 1 else more}"
 
     # -- events
 
     def _begin(self, event: Event) -> None:
-        self.began = _seconds(event)
+        self.execution = self._add("workflow", self.title, event, RUNNING)
 
     def _scheduled(self, event: Event) -> None:
         activity_id = event[ATTRIBUTES["ActivityTaskScheduled"]]["activityId"]
-        item = Item(activity_id.removeprefix("activity-"), WAITING, _seconds(event))
-        self.activities[activity_id] = self._by_event[event["eventId"]] = item
+        item = self.activities.get(activity_id)
+        if item is None:
+            self.activities[activity_id] = self._add("activity", activity_id, event)
+        else:
+            item.again(_seconds(event))
+            self._know(item, event)
 
     def _initiated(self, event: Event) -> None:
         workflow_id = event[ATTRIBUTES["StartChildWorkflowExecutionInitiated"]]["workflowId"]
-        item = Item(workflow_id, WAITING, _seconds(event))
-        self.children[workflow_id] = self._by_event[event["eventId"]] = item
+        item = self.children.get(workflow_id)
+        if item is None:
+            self.children[workflow_id] = self._add("child", workflow_id, event)
+        else:
+            item.again(_seconds(event))
+            self._know(item, event)
 
     def _timer_started(self, event: Event) -> None:
-        self.timers[event["eventId"]] = event[ATTRIBUTES["TimerStarted"]]["timerId"]
+        timer_id = event[ATTRIBUTES["TimerStarted"]]["timerId"]
+        self.timers[timer_id] = self._add("timer", timer_id, event)  # an id may come again when it is free
 
-    def _timer_ended(self, event: Event) -> None:
-        self.timers.pop(event[ATTRIBUTES[event["eventType"]]]["startedEventId"], None)
+    def _add(self, kind: str, id: str, event: Event, state: str = WAITING) -> Item:
+        item = Item(kind, id, event["eventId"], state, _seconds(event))
+        self._know(item, event)
+        return item
 
-    def change(self, event: Event, member: str, state: str) -> None:
-        """The task that the event ``member`` of the attributes names is in this state now."""
-        item = self._by_event.get(event[ATTRIBUTES[event["eventType"]]][member])
-        if item is not None:
-            item.state, item.since = state, _seconds(event)
+    def _know(self, item: Item, event: Event) -> None:
+        self._by_event[event["eventId"]] = item
+        self._changed.append(replace(item))
+
+    def change(self, event: Event, member: str | None, state: str, reason: str | None) -> None:
+        """The task that the event ``member`` of the attributes names, or the execution, is in this state now.
+
+        ``reason`` is why, where the event does not say it.
+        """
+        attributes = event[ATTRIBUTES[event["eventType"]]]
+        item = self._by_event.get(attributes[member] if member else 1)
+        if item is None:
+            return
+        now = _seconds(event)
+        item.took, item.state, item.since = max(0.0, now - item.since), state, now
+        told = attributes.get("reason") or attributes.get("timeoutType") or attributes.get("cause")
+        item.reason = ": ".join(part for part in (reason, told) if part) or None
+        self._changed.append(replace(item))
 
 
-def _to(member: str, state: str) -> Callable[[Progress, Event], None]:
-    return lambda progress, event: progress.change(event, member, state)
+def _to(member: str | None, state: str, reason: str | None = None) -> Callable[[Progress, Event], None]:
+    return lambda progress, event: progress.change(event, member, state, reason)
 
+
+_ENDS: dict[str, tuple[str, str | None]] = {
+    "Completed": (COMPLETED, None),
+    "Failed": (FAILED, None),
+    "TimedOut": (FAILED, "timed out"),
+    "Canceled": (CANCELED, None),
+    "Terminated": (FAILED, "terminated"),
+    "ContinuedAsNew": (COMPLETED, "continued as new"),
+}
+_ACTIVITY_ENDS = ("Completed", "Failed", "TimedOut", "Canceled")
+_CHILD_ENDS = (*_ACTIVITY_ENDS, "Terminated")
 
 _ACTS: dict[str, Callable[[Progress, Event], None]] = {
     "WorkflowExecutionStarted": Progress._begin,
+    **{f"WorkflowExecution{end}": _to(None, *how) for end, how in _ENDS.items()},
     "ActivityTaskScheduled": Progress._scheduled,
     "ActivityTaskStarted": _to("scheduledEventId", RUNNING),
-    "ActivityTaskCompleted": _to("scheduledEventId", COMPLETED),
-    **{f"ActivityTask{end}": _to("scheduledEventId", FAILED) for end in ("Failed", "TimedOut", "Canceled")},
+    **{f"ActivityTask{end}": _to("scheduledEventId", *_ENDS[end]) for end in _ACTIVITY_ENDS},
     "StartChildWorkflowExecutionInitiated": Progress._initiated,
-    "StartChildWorkflowExecutionFailed": _to("initiatedEventId", FAILED),
+    "StartChildWorkflowExecutionFailed": _to("initiatedEventId", FAILED, "not started"),
     "ChildWorkflowExecutionStarted": _to("initiatedEventId", RUNNING),
-    "ChildWorkflowExecutionCompleted": _to("initiatedEventId", COMPLETED),
-    **{
-        f"ChildWorkflowExecution{end}": _to("initiatedEventId", FAILED)
-        for end in ("Failed", "TimedOut", "Canceled", "Terminated")
-    },
+    **{f"ChildWorkflowExecution{end}": _to("initiatedEventId", *_ENDS[end]) for end in _CHILD_ENDS},
     "TimerStarted": Progress._timer_started,
-    "TimerFired": Progress._timer_ended,
-    "TimerCanceled": Progress._timer_ended,
+    "TimerFired": _to("startedEventId", COMPLETED),
+    "TimerCanceled": _to("startedEventId", CANCELED),
 }
 
 
@@ -137,9 +203,9 @@ def picture(progress: Progress, now: float, width: int, height: int, *, color: b
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True)
     title = Text(f"{progress.title}  {progress.told() or 'deciding'}", style="bold")
-    table.add_row(title, duration(now - (progress.began or now)))
+    table.add_row(title, duration(progress.execution.spent(now) if progress.execution else 0))
     for item in shown:
-        table.add_row(Text(f"  {item.name}", style=_STYLES[RUNNING]), duration(now - item.since))
+        table.add_row(Text(f"  {item.name}", style=STYLES[RUNNING]), duration(item.spent(now)))
     if len(shown) < len(running):
         table.add_row(Text(f"  and {len(running) - len(shown)} more that run"), "")
     console = Console(

@@ -102,6 +102,7 @@ CASES: dict[str, Sees | Does | Elsewhere] = {
     "workflow.signal": Does("{domain} {id} gö {run} --input [1]", Exit.NOT_FOUND, {"open": Exit.DONE}),
     "workflow.terminate": Does("{domain} {id} {run}", Exit.NOT_FOUND, {"open": Exit.DONE}),
     "workflow.wait": Does("{domain} {id} {run} --timeout 0", codes={**_BY_END, "open": Exit.TIMED_OUT}),
+    "workflow.watch": Elsewhere("tests/unit/cli/test_watching.py::test_each_change_is_a_row"),
     "worker.start": Elsewhere("tests/integration/test_standalone.py::test_daemons"),
     "workflow.filter": Sees(
         (

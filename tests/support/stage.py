@@ -101,6 +101,16 @@ def complete() -> dict[str, Any]:
     return decision("CompleteWorkflowExecution", result=json.dumps(RESULT))
 
 
+def continue_as_new(task_list: str) -> dict[str, Any]:
+    return decision(
+        "ContinueAsNewWorkflowExecution",
+        taskList={"name": task_list},
+        executionStartToCloseTimeout=YEAR,
+        taskStartToCloseTimeout="NONE",
+        childPolicy="TERMINATE",
+    )
+
+
 def _play_open(stage: Stage, name: str) -> None:
     """A completed activity, a running one and one that waits; a timer, a child, a marker and a signal."""
     child = {"workflowId": "child", "workflowType": FLOW, "taskList": {"name": "children"}, "childPolicy": "TERMINATE"}

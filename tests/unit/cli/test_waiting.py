@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from support import stage as stages
 from support.command_line import Ran, run
-from support.stage import DOMAIN, RESULT, STATES, Stage, complete, decision
+from support.stage import DOMAIN, RESULT, STATES, Stage, complete, continue_as_new, decision
 
 from simpleflow.cli import following
 from simpleflow.cli.exits import Exit
@@ -143,11 +143,13 @@ def test_amazon_is_asked_less_often(stage: Stage, pauses: Pauses, monkeypatch: p
 @pytest.mark.parametrize("named", [False, True])
 def test_a_run_that_continues_as_new_is_followed(stage: Stage, pauses: Pauses, named: bool) -> None:
     run_id = waits(stage)
-    again = decision("ContinueAsNewWorkflowExecution", taskList={"name": "w"})
+    again = continue_as_new("w")
     pauses.play(lambda: stage.decide("w", again), lambda: stage.decide("w", again), lambda: completes(stage))
     words = ["workflow.result", DOMAIN, "w", *([run_id] if named else [])]
     assert json.loads(run(*words, "--wait").stdout) == RESULT
     assert json.loads(run(*words).stdout) == RESULT
+    looked_at = [request["execution"]["runId"] for request in stage.client.requests("GetWorkflowExecutionHistory")]
+    assert len(set(looked_at)) == 3
 
 
 def test_a_wait_that_takes_too_long(stage: Stage, pauses: Pauses) -> None:
