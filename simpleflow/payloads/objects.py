@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,11 +11,9 @@ from .. import settings
 from ..exceptions import PayloadRefused, PayloadWrong
 from ..settings import SettingError
 from . import coding
-from .cache import Cache, open_cache
 from .fields import Fields
 from .jumbo import Location, Reference, location
-from .s3 import S3Store
-from .stores import MEMORY, FileStore, Store
+from .stores import MEMORY, Copies, FileStore, Store
 
 _SCHEMES = ("s3", "file", "memory")
 
@@ -24,7 +23,7 @@ class StoredObjects:
     """``stores`` by the scheme of their references."""
 
     stores: Mapping[str, Store]
-    cache: Cache | None = None
+    cache: Copies | None = None
 
     def get(self, reference: Reference) -> str:
         cache, digest = self._cache_of(reference), reference.digest
@@ -50,7 +49,7 @@ class StoredObjects:
         if cache is not None and digest is not None:
             cache.put(digest, body)
 
-    def _cache_of(self, reference: Reference) -> Cache | None:
+    def _cache_of(self, reference: Reference) -> Copies | None:
         """Only what is far away is worth a copy."""
         return self.cache if reference.where.scheme == "s3" else None
 
@@ -80,18 +79,14 @@ def _fields(bucket: str, read: str, max_size: int, cache: tuple[bool, str | None
     further = tuple(_configured("SIMPLEFLOW_JUMBO_FIELDS_READ", text) for text in read.split(",") if text.strip())
     places = (*((write,) if write else ()), *further)
     stores: dict[str, Store] = {
-        "s3": S3Store(),
         "file": FileStore([place for place in places if place.scheme == "file"]),
         "memory": MEMORY,
     }
-    far = any(place.scheme == "s3" for place in places)
-    return Fields(
-        write,
-        further,
-        max_size,
-        StoredObjects(stores, open_cache() if far else None),
-        coding.load(codec) if codec else None,
-    )
+    cached: Copies | None = None
+    if any(place.scheme == "s3" for place in places):
+        far = importlib.import_module("simpleflow.payloads.far")
+        stores["s3"], cached = far.S3Store(), far.open_cache()
+    return Fields(write, further, max_size, StoredObjects(stores, cached), coding.load(codec) if codec else None)
 
 
 def _configured(setting: str, text: str) -> Location:

@@ -24,6 +24,16 @@ class Store(Protocol):
         """Store an object; one that is there already is the same. Raises PayloadUnavailable."""
 
 
+class Copies(Protocol):
+    """Objects by the digest of their content. Never raises."""
+
+    def get(self, digest: str) -> bytes | None: ...
+
+    def put(self, digest: str, body: bytes) -> None: ...
+
+    def drop(self, digest: str) -> None: ...
+
+
 def check_length(reference: Reference, length: int) -> None:
     """Before anything is read. Raises PayloadWrong."""
     if not reference.fits(length):

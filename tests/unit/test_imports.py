@@ -55,10 +55,17 @@ def test_a_broken_contract_is_seen(tmp_path: Path, module: str, line: str) -> No
     assert "1 broken" in result.stdout
 
 
-def test_import_simpleflow_is_light() -> None:
-    code = "import sys, simpleflow; print(*sorted(name for name in sys.modules))"
+HEAVY = {"boto3", "botocore", "httptools", "rich", "tabulate", "diskcache"}
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("simpleflow", HEAVY | {"click", "psutil", "sqlite3"}), ("simpleflow.cli.workflow", HEAVY)],
+    ids=["the package", "a local run"],
+)
+def test_an_import_is_light(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; print(*sorted(name for name in sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    heavy = {"boto3", "botocore", "httptools", "click", "rich", "tabulate", "diskcache", "psutil", "sqlite3"}
     assert heavy & set(result.stdout.split()) == set()
 
 
