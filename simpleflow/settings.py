@@ -34,6 +34,7 @@ class Setting:
 
 _BOOLS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
+LOG_FORMATS = ("text", "json")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -48,6 +49,12 @@ def _parse_level(text: str) -> str:
     if text.upper() not in _LEVELS:
         raise ValueError
     return text.upper()
+
+
+def _parse_log_format(text: str) -> str:
+    if text not in LOG_FORMATS:
+        raise ValueError
+    return text
 
 
 def _text(default: Any) -> Setting:
@@ -114,6 +121,7 @@ SETTINGS: dict[str, Setting] = {
     "SIMPLEFLOW_JUMBO_FIELDS_BUCKET": _text(None),
     "SIMPLEFLOW_JUMBO_FIELDS_MAX_SIZE": _whole(5 * 1024**2),
     "SIMPLEFLOW_JUMBO_FIELDS_READ": _text(None),
+    "SIMPLEFLOW_LOG_FORMAT": Setting("text", _parse_log_format, "text or json"),
     "SIMPLEFLOW_PAYLOAD_CODEC": _text(None),
     "SIMPLEFLOW_S3_HOST": _text("s3.amazonaws.com"),
     "SIMPLEFLOW_S3_SSE": _flag(False),

@@ -26,6 +26,7 @@ COMMANDS = {
     "activity.rerun": ("simpleflow.cli.activity", "rerun", "Execute an activity of an execution once more, here."),
     "binaries.download": ("simpleflow.cli.binaries", "fetch", "Fetch the programs that activities need."),
     "decider.start": ("simpleflow.cli.decider", "start", "Decide for the executions of a task list."),
+    "info": ("simpleflow.cli.info", "info", "Tell versions, settings and environment."),
     "payload.get": ("simpleflow.cli.payload", "get", "Write the payload behind a reference."),
     "payload.stat": ("simpleflow.cli.payload", "stat", "Tell whether a payload is in its store."),
     "domain.create": ("simpleflow.cli.domains", "create", "Register a domain."),

@@ -62,6 +62,7 @@ CASES: dict[str, Sees | Does | Elsewhere] = {
         f"domain.{verb}": Elsewhere("tests/unit/cli/test_domains.py::test_the_life_of_a_domain")
         for verb in ("create", "list", "deprecate", "undeprecate")
     },
+    "info": Elsewhere("tests/unit/cli/test_info.py::test_all_sections_in_every_format"),
     "payload.get": Elsewhere("tests/unit/cli/test_payload.py::test_get_writes_the_payload"),
     "payload.stat": Elsewhere("tests/unit/cli/test_payload.py::test_stat_tells_without_reading"),
     "service.backup": Elsewhere(
