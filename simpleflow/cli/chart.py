@@ -18,8 +18,8 @@ _BOLD, _RED, _GREEN, _CYAN, _DIM = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[36m"
 _BAD = frozenset({"failed", "timed_out", "terminated", "schedule_failed", "start_failed"})
 _OPEN = frozenset({"scheduled", "start_initiated", "started", "cancel_requested"})
 
-#: A mark, two spaces in front of the bars, and the time behind them.
-_MARK, _GAP, _TIME = 2, 2, 10
+#: Cells for a mark, and around the bars.
+_MARK, _GAP = 2, 2
 _SHORTEST_BAR = 10
 
 
@@ -75,7 +75,9 @@ def seconds(time: float) -> str:
 def lines(chart: Chart, width: int, *, ascii: bool, colored: bool) -> Iterator[str]:
     """Lines of at most ``width`` cells."""
     longest = max((cell_len(bar.label) for bar in chart.bars), default=0)
-    room = max(_SHORTEST_BAR, width - _MARK - _GAP - _TIME)
+    times = [seconds(bar.end - (bar.asked if bar.start is None else bar.start)) for bar in chart.bars]
+    latest = max(map(len, times), default=0)
+    room = max(_SHORTEST_BAR, width - _MARK - _GAP - _GAP - latest)
     names = min(longest, room * 2 // 5)
     wide = max(_SHORTEST_BAR, room - names)
     yield _cut(chart.title, width, ascii)
@@ -83,16 +85,12 @@ def lines(chart: Chart, width: int, *, ascii: bool, colored: bool) -> Iterator[s
         return
     glyphs = _Glyphs("." if ascii else "░", "#" if ascii else "█")
     yield " " * (_MARK + names + _GAP) + _axis(chart.total, wide)
-    for bar in chart.bars:
-        mark = "* " if bar.critical else "  "
-        label = set_cell_size(_cut(bar.label, names, ascii, keep_end=True), names)
-        time = f"{seconds(bar.end - (bar.asked if bar.start is None else bar.start)):>{_TIME}}"
+    for bar, time in zip(chart.bars, times, strict=True):
+        named = ("* " if bar.critical else "  ") + set_cell_size(_cut(bar.label, names, ascii, keep_end=True), names)
+        if colored and bar.critical:
+            named = f"{_BOLD}{named}{_END}"
         drawn = _drawn(bar, chart.total, wide, glyphs, colored)
-        yield (
-            f"{_BOLD}{mark}{label}{_END}  {drawn}{time}"
-            if colored and bar.critical
-            else f"{mark}{label}  {drawn}{time}"
-        )
+        yield f"{named}  {drawn}  {time:>{latest}}"
     yield _legend(glyphs, width)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..payloads.objects import fields
 from ..process.find import find_workflow
 from ..replay.audit import audit
 from ..replay.engine import FindWorkflow
+from ..replay.events import ATTRIBUTES
 from ..replay.work import Event, RunKey
 from ..swf.find import Workflows
 from ..swf.work import whole_history
@@ -23,6 +25,8 @@ from .executions import closed_since, started_since
 from .exits import Exit, Refusal, Unknown
 from .output import Listing, Row, write
 from .targets import DOMAIN, EXECUTION, read_target
+
+logger = logging.getLogger(__name__)
 
 _COLUMNS = ("History", "Workflow Type", "Events", "Outcome", "Event", "Recorded", "Submitted", "Problem")
 
@@ -155,11 +159,9 @@ def _row(subject: _Subject, find: FindWorkflow) -> Row:
     row |= {"History": subject.name, "Events": len(subject.events), "Outcome": FAILED, "Problem": subject.problem}
     if subject.problem is not None:
         return row
-    started = subject.events[0].get("workflowExecutionStartedEventAttributes")
-    if started is None:
-        return row | {"Problem": "event 1 is no WorkflowExecutionStarted"}
-    row["Workflow Type"] = kind = started["workflowType"]["name"]
     try:
+        started = subject.events[0][ATTRIBUTES["WorkflowExecutionStarted"]]
+        row["Workflow Type"] = kind = started["workflowType"]["name"]
         audit(subject.key, kind, subject.events, find, fields=fields())
     except NondeterminismError as error:
         found = {"Event": error.event_id, "Recorded": error.recorded, "Submitted": error.submitted}
@@ -168,4 +170,7 @@ def _row(subject: _Subject, find: FindWorkflow) -> Row:
         return row | {"Problem": f"{error} Name the workflow with --workflow."}
     except (DecisionAbandoned, PayloadError) as error:
         return row | {"Problem": str(error)}
+    except (LookupError, TypeError, ValueError) as error:
+        logger.debug("%s cannot be replayed", subject.name, exc_info=True)
+        return row | {"Problem": f"the events are not as SWF writes them: {error!r}"}
     return row | {"Outcome": FITS}

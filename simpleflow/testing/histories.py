@@ -18,7 +18,7 @@ from typing import Any
 
 from ..payloads.objects import fields
 from ..replay.audit import audit
-from ..replay.events import EVENT_TYPES
+from ..replay.events import ATTRIBUTES, EVENT_TYPES
 from ..replay.work import Event, RunKey
 from ..workflow import Workflow
 
@@ -96,6 +96,8 @@ def _decoded(history: Saved) -> Any:
 def _event(event: Any) -> Event:
     if not isinstance(event, Mapping) or event.get("eventType") not in EVENT_TYPES or "eventId" not in event:
         raise ValueError(f"this is no event of a history: {event!r:.200}")
+    if not isinstance(event.get(ATTRIBUTES[event["eventType"]]), Mapping):
+        raise ValueError(f"event {event['eventId']} is without its {ATTRIBUTES[event['eventType']]}.")
     return {**event, "eventTimestamp": _timestamp(event.get("eventTimestamp", 0))}
 
 

@@ -53,11 +53,11 @@ def plain(line: str) -> str:
 def test_a_chart_of_80_columns() -> None:
     assert [line.rstrip() for line in drawn(80)] == [
         "flow <1> completed in 40.00 s",
-        "                              0                20.00 s         40.00 s",
+        "                              0                20.00 s          40.00 s",
         "* examples.basic.increment-1  ░░░░░░░░░░██████████                       10.00 s",
         "  …h too long for a terminal                      █                       0.01 s",
-        "* 日本日本                                        ████████████████████   20.00 s",
-        "  waits                                                     ░░░░░░░░░░   10.00 s",
+        "* 日本日本                                        █████████████████████  20.00 s",
+        "  waits                                                     ░░░░░░░░░░░  10.00 s",
         "* critical path   ░ waits   █ runs",
     ]
 
@@ -65,7 +65,7 @@ def test_a_chart_of_80_columns() -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_the_terminal_and_bars_stand_below_each_other(width: int) -> None:
     chart = drawn(width)
-    assert max(cell_len(line) for line in chart) <= max(width, 40)
+    assert max(map(cell_len, chart)) == max(width, 27)
     ends = {cell_len(line) for line in chart[2:-1]}
     assert len(ends) == 1
     begins = [line.index(glyph) for line, glyph in zip(chart[2:5], "░██", strict=True)]
@@ -74,6 +74,14 @@ def test_no_line_is_wider_than_the_terminal_and_bars_stand_below_each_other(widt
 
 def test_a_wide_terminal_shows_whole_names() -> None:
     assert "examples.basic.double-1 & a name that is" in drawn(200)[3]
+
+
+def test_times_of_days_do_not_make_lines_wider() -> None:
+    year = 365 * 86400.0
+    chart = Chart("t", year, (Bar("a", "fired", 0.0, 0.0, year, True), Bar("b", "fired", 0.0, 0.0, 1.0, True)))
+    *_, first, second, _ = lines(chart, 80, ascii=False, colored=False)
+    assert first.endswith("█  365 days, 0:00:00") and second.endswith(" 1.00 s")
+    assert cell_len(first) == cell_len(second) == 80
 
 
 def test_ascii() -> None:

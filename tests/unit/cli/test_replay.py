@@ -120,6 +120,19 @@ def test_each_of_several_files_has_a_row(file: Path, tmp_path: Path) -> None:
     assert "2 of 3 histories" in ran.stderr
 
 
+def test_events_that_swf_would_not_write(file: Path) -> None:
+    told = json.loads(file.read_text())
+    for position, removed in ((0, "workflowType"), (2, None)):
+        events = json.loads(json.dumps(told["events"]))
+        (attributes,) = (value for name, value in events[position].items() if name.endswith("Attributes"))
+        attributes.clear() if removed is None else attributes.pop(removed)
+        events[3]["decisionTaskCompletedEventAttributes"].clear()
+        file.write_text(json.dumps(events))
+        (row,) = rows(replayed(file, "--workflow", SAME))
+        assert row["Outcome"] == "not replayed"
+        assert row["Problem"].startswith("the events are not as SWF writes them: KeyError(")
+
+
 def test_code_that_is_not_at_hand(file: Path) -> None:
     told = json.loads(file.read_text())
     told["events"][0]["workflowExecutionStartedEventAttributes"]["input"] = '{"args": ["é"]}'

@@ -175,6 +175,13 @@ def test_chance_and_names_are_those_of_the_execution(tmp_path: Path) -> None:
         replay(anonymous, ByChance)
 
 
+SCHEDULED: dict[str, Any] = {
+    "eventType": "DecisionTaskScheduled",
+    "eventId": 1,
+    "decisionTaskScheduledEventAttributes": {"taskList": {"name": "x"}},
+}
+
+
 @pytest.mark.parametrize(
     ("history", "problem"),
     [
@@ -183,8 +190,9 @@ def test_chance_and_names_are_those_of_the_execution(tmp_path: Path) -> None:
         ({"events": []}, "no history"),
         ("[1]", "no event"),
         ([{"eventType": "Nothing", "eventId": 1}], "no event"),
-        ([{"eventType": "DecisionTaskScheduled", "eventId": 2}], "event 1 is missing"),
-        ([{"eventType": "DecisionTaskScheduled", "eventId": 1, "eventTimestamp": "noon"}], "no time stamp"),
+        ([{"eventType": "DecisionTaskScheduled", "eventId": 2}], "event 2 is without its decisionTaskScheduledEvent"),
+        ([SCHEDULED | {"eventId": 2}], "event 1 is missing"),
+        ([SCHEDULED | {"eventTimestamp": "noon"}], "no time stamp"),
     ],
 )
 def test_what_is_no_history(history: Any, problem: str) -> None:
