@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _COLUMNS = ("History", "Workflow Type", "Events", "Outcome", "Event", "Recorded", "Submitted", "Problem")
 
+_ANONYMOUS = "maybe nothing but that the file does not tell whose history it is: give --workflow-id and --run-id"
+
 FITS, DIFFERS, FAILED = "fits", "differs", "not replayed"
 
 
@@ -165,7 +167,7 @@ def _row(subject: _Subject, find: FindWorkflow) -> Row:
         audit(subject.key, kind, subject.events, find, fields=fields())
     except NondeterminismError as error:
         found = {"Event": error.event_id, "Recorded": error.recorded, "Submitted": error.submitted}
-        return row | found | {"Outcome": DIFFERS}
+        return row | found | {"Outcome": DIFFERS, "Problem": None if subject.key.run_id else _ANONYMOUS}
     except NotFound as error:
         return row | {"Problem": f"{error} Name the workflow with --workflow."}
     except (DecisionAbandoned, PayloadError) as error:

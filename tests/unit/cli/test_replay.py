@@ -107,6 +107,7 @@ def test_the_first_difference_is_told_with_both_meanings_and_a_remedy(file: Path
     assert event["activityTaskScheduledEventAttributes"]["activityId"] == "activity-replays.one-2"
     assert row["Recorded"].startswith("activity 'activity-replays.one-2' of replays.one with input")
     assert row["Submitted"].startswith("activity 'activity-replays.two-1' of replays.two with input")
+    assert row["Problem"] is None
     assert ran.stderr == f"Error: the history cannot be replayed by the code of today. {NondeterminismError.REMEDY}\n"
 
 
@@ -150,7 +151,9 @@ def test_a_file_that_does_not_tell_whose_history_it_is(tmp_path: Path) -> None:
     told = json.loads(saved(tmp_path / "chance.json", ByChance).read_text())
     path, whose = tmp_path / "aws.json", told["execution"]
     path.write_text(json.dumps({"events": told["events"]}))
-    assert rows(replayed(path, "--workflow", CHANCE))[0]["Outcome"] == "differs"
+    (row,) = rows(replayed(path, "--workflow", CHANCE))
+    assert row["Outcome"] == "differs"
+    assert row["Problem"].endswith("give --workflow-id and --run-id")
     ids = ("--workflow-id", whose["workflowId"], "--run-id", whose["runId"])
     assert rows(replayed(path, "--workflow", CHANCE, *ids))[0]["Outcome"] == "fits"
 
