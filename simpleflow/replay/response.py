@@ -35,7 +35,7 @@ def respond(run: Run, limits: Limits) -> Decisions:
     closes = ending is not None and not rest and not held
     if ending is not None and closes:
         wires.append(ending.wire)
-    elif (rest or held or _awaited(taken)) and not run.state.woken:
+    elif (rest or held or _to_be_woken_for(run, taken)) and not run.state.woken:
         wires.append(_wake_up())
     context = None if closes else _context(run)
     objects: dict[str, bytes] = {}
@@ -82,7 +82,7 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
     # one more than fits tells that there are more; a close or a wake-up timer needs one place
     places = limits.decisions
     owners = list(itertools.islice(run.outbox.ordered(room), places + 1))
-    if len(owners) > places or (len(owners) == places and (run.ending is not None or _awaited(owners))):
+    if len(owners) > places or (len(owners) == places and (run.ending is not None or _to_be_woken_for(run, owners))):
         places -= 1
     wires: list[Wire] = []
     left = limits.decision_bytes
@@ -95,9 +95,15 @@ def _take(run: Run, limits: Limits) -> tuple[list[Any], list[Wire], bool]:
     return owners[: len(wires)], wires, len(wires) < len(owners)
 
 
-def _awaited(owners: list[Any]) -> bool:
-    """Whether somebody waits, or may wait, for what SWF will not wake the decider for."""
-    return any(map(_IS_AWAITED, owners))
+def _to_be_woken_for(run: Run, owners: list[Any]) -> bool:
+    """Whether somebody waits, or may wait, for what SWF will not wake the decider for.
+
+    That may be a timer which has to wait for the place of one that is being cancelled.
+    """
+    if any(map(_IS_AWAITED, owners)):
+        return True
+    kinds = [owner.key[0] for owner in owners]
+    return s.CANCEL_TIMER in kinds and kinds.count(s.TIMER) < len(run.outbox.of_kinds(s.TIMER))
 
 
 def _context(run: Run) -> str | None:

@@ -144,6 +144,20 @@ def test_our_own_limits_hold_back_one_kind_only(kind: str) -> None:
     assert not world.of_type("StartTimerFailed", "StartChildWorkflowExecutionFailed")
 
 
+def test_a_timer_takes_the_place_of_one_that_is_cancelled() -> None:
+    def run(self: Workflow) -> Any:
+        first = self.submit(self.start_timer("first", 1000))
+        self.submit(a, 1).result
+        first.cancel()
+        return self.submit(self.start_timer("second", 1)).result
+
+    limits = Limits(decisions=100, request_bytes=1_000_000, open_timers=1)
+    world = world_of(run, limits=limits, service_limits=ServiceLimits(open_timers=1))
+    assert world.run(of(run)) is None
+    assert kinds(world.answers[1]) == ["CancelTimer", "StartTimer"]
+    assert not world.of_type("StartTimerFailed")
+
+
 def test_a_child_that_runs_already_is_a_failed_task() -> None:
     class Child(Base):
         name, execution_timeout, raises_on_failure = "ends_same", 1000, False
