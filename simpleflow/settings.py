@@ -30,6 +30,7 @@ class Setting:
     default: Any
     parse: Callable[[str], Any] | None
     expected: str
+    meaning: str
 
 
 _BOOLS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
@@ -57,20 +58,20 @@ def _parse_log_format(text: str) -> str:
     return text
 
 
-def _text(default: Any) -> Setting:
-    return Setting(default, str, "a text")
+def _text(default: Any, meaning: str) -> Setting:
+    return Setting(default, str, "a text", meaning)
 
 
-def _flag(default: bool) -> Setting:
-    return Setting(default, _parse_bool, "true or false")
+def _flag(default: bool, meaning: str) -> Setting:
+    return Setting(default, _parse_bool, "true or false", meaning)
 
 
-def _whole(default: Any) -> Setting:
-    return Setting(default, int, "a whole number")
+def _whole(default: Any, meaning: str) -> Setting:
+    return Setting(default, int, "a whole number", meaning)
 
 
-def _number(default: float) -> Setting:
-    return Setting(default, float, "a number")
+def _number(default: float, meaning: str) -> Setting:
+    return Setting(default, float, "a number", meaning)
 
 
 def _activity_timeout() -> Any:
@@ -95,41 +96,72 @@ def _logging() -> dict[str, Any]:
 
 #: Every setting. Times are in seconds; those of SWF are texts, as SWF has them.
 SETTINGS: dict[str, Setting] = {
-    "WORKFLOW_DEFAULT_TASK_LIST": _text("default"),
-    "WORKFLOW_DEFAULT_VERSION": _text("default"),
-    "WORKFLOW_DEFAULT_EXECUTION_TIME": _text("3600"),
-    "WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT": _text("300"),
-    "ACTIVITY_DEFAULT_TASK_LIST": _text("default"),
-    "ACTIVITY_DEFAULT_VERSION": _text("default"),
-    "ACTIVITY_DEFAULT_TIMEOUT": _text("300"),
-    "ACTIVITY_START_TO_CLOSE_TIMEOUT": _text(_activity_timeout),
-    "ACTIVITY_SCHEDULE_TO_CLOSE_TIMEOUT": _text(_activity_timeout),
-    "ACTIVITY_SCHEDULE_TO_START_TIMEOUT": _text(_activity_timeout),
-    "ACTIVITY_HEARTBEAT_TIMEOUT": _text(_activity_timeout),
-    "ACTIVITY_SIGTERM_WAIT_SEC": _number(3.0),
-    "LOGGING": Setting(_logging, None, "a dict for logging.config.dictConfig"),
-    "LOG_LEVEL": Setting("INFO", _parse_level, f"one of {', '.join(_LEVELS)}"),
-    "METROLOGY_BUCKET": _text("metrology_bucket"),
-    "METROLOGY_PATH_PREFIX": _text(None),
-    "SIMPLEFLOW_BINARIES_DIRECTORY": _text("/tmp/simpleflow-binaries"),
-    "SIMPLEFLOW_CACHE_DIR": _text(None),
-    "SIMPLEFLOW_DISABLE_SETPROCTITLE": _flag(False),
-    "SIMPLEFLOW_ENABLE_DISK_CACHE": _flag(True),
-    "SIMPLEFLOW_ENV": _text("production"),
-    "SIMPLEFLOW_FORMAT": _text(None),
-    "SIMPLEFLOW_IDENTITY": _text(None),
-    "SIMPLEFLOW_JUMBO_FIELDS_BUCKET": _text(None),
-    "SIMPLEFLOW_JUMBO_FIELDS_MAX_SIZE": _whole(5 * 1024**2),
-    "SIMPLEFLOW_JUMBO_FIELDS_READ": _text(None),
-    "SIMPLEFLOW_LOG_FORMAT": Setting("text", _parse_log_format, "text or json"),
-    "SIMPLEFLOW_PAYLOAD_CODEC": _text(None),
-    "SIMPLEFLOW_S3_HOST": _text("s3.amazonaws.com"),
-    "SIMPLEFLOW_S3_SSE": _flag(False),
-    "SIMPLEFLOW_SYSLOG_TARGET": _text(None),
-    "STEP_BUCKET": _text("step_bucket"),
-    "SWF_CONNECTION_RETRIES": _whole(5),
-    "SWF_DOMAIN": _text(None),
-    "SWF_MAX_OPEN_ACTIVITY_COUNT": _whole(1000),
+    "WORKFLOW_DEFAULT_TASK_LIST": _text(
+        "default", "The task list of a workflow that names none, in local runs and in tests."
+    ),
+    "WORKFLOW_DEFAULT_VERSION": _text("default", "Without effect: a workflow names its version itself."),
+    "WORKFLOW_DEFAULT_EXECUTION_TIME": _text(
+        "3600", "Seconds that an execution may take, if neither workflow nor command says."
+    ),
+    "WORKFLOW_DEFAULT_DECISION_TASK_TIMEOUT": _text(
+        "300", "Seconds that a decision may take, if neither workflow nor command says."
+    ),
+    "ACTIVITY_DEFAULT_TASK_LIST": _text("default", "The task list of an activity that names none."),
+    "ACTIVITY_DEFAULT_VERSION": _text("default", "The version of an activity that names none."),
+    "ACTIVITY_DEFAULT_TIMEOUT": _text("300", "Seconds; the default of the four timeouts of activities."),
+    "ACTIVITY_START_TO_CLOSE_TIMEOUT": _text(
+        _activity_timeout, "Seconds that an activity may take, if it does not say."
+    ),
+    "ACTIVITY_SCHEDULE_TO_CLOSE_TIMEOUT": _text(
+        _activity_timeout, "Seconds from schedule to end of an activity, if it does not say."
+    ),
+    "ACTIVITY_SCHEDULE_TO_START_TIMEOUT": _text(
+        _activity_timeout, "Seconds that an activity may wait for a worker, if it does not say."
+    ),
+    "ACTIVITY_HEARTBEAT_TIMEOUT": _text(
+        _activity_timeout, "Seconds without a heartbeat after which an activity is lost, if it does not say."
+    ),
+    "ACTIVITY_SIGTERM_WAIT_SEC": _number(
+        3.0, "Seconds between SIGTERM and SIGKILL for an activity or program that has to end."
+    ),
+    "LOGGING": Setting(
+        _logging,
+        None,
+        "a dict for logging.config.dictConfig",
+        "How Python's logging is configured; comes from code or from the module.",
+    ),
+    "LOG_LEVEL": Setting("INFO", _parse_level, f"one of {', '.join(_LEVELS)}", "The least level that is logged."),
+    "METROLOGY_BUCKET": _text("metrology_bucket", "The bucket of S3 for what simpleflow.metrology measures."),
+    "METROLOGY_PATH_PREFIX": _text(None, "What the keys in METROLOGY_BUCKET begin with."),
+    "SIMPLEFLOW_BINARIES_DIRECTORY": _text(
+        "/tmp/simpleflow-binaries", "Where programs that activities need are downloaded to."
+    ),
+    "SIMPLEFLOW_CACHE_DIR": _text(None, "Where objects from S3 are cached; by default in /tmp, for this user only."),
+    "SIMPLEFLOW_DISABLE_SETPROCTITLE": _flag(
+        False, "Whether processes keep their names instead of telling what they do."
+    ),
+    "SIMPLEFLOW_ENABLE_DISK_CACHE": _flag(True, "Whether objects from S3 are cached on disk."),
+    "SIMPLEFLOW_ENV": _text("production", "production, or test for limits that a test reaches quickly."),
+    "SIMPLEFLOW_FORMAT": _text(None, "How listings are written; by default tabular."),
+    "SIMPLEFLOW_IDENTITY": _text(
+        None, "A JSON object that adds to what deciders and workers tell of themselves; null takes a key away."
+    ),
+    "SIMPLEFLOW_JUMBO_FIELDS_BUCKET": _text(
+        None, "Where payloads go that are too long for SWF: bucket/prefix, or file:///directory."
+    ),
+    "SIMPLEFLOW_JUMBO_FIELDS_MAX_SIZE": _whole(5 * 1024**2, "The most bytes of one payload outside the history."),
+    "SIMPLEFLOW_JUMBO_FIELDS_READ": _text(None, "Further places from which payloads may be read, separated by commas."),
+    "SIMPLEFLOW_LOG_FORMAT": Setting(
+        "text", _parse_log_format, "text or json", "Whether log lines are for people or JSON."
+    ),
+    "SIMPLEFLOW_PAYLOAD_CODEC": _text(None, "The dotted path of what encrypts or compresses payloads."),
+    "SIMPLEFLOW_S3_HOST": _text("s3.amazonaws.com", "The host or URL of S3."),
+    "SIMPLEFLOW_S3_SSE": _flag(False, "Whether S3 is asked to encrypt what is stored."),
+    "SIMPLEFLOW_SYSLOG_TARGET": _text(None, "host:port of a syslog server that gets the log as well."),
+    "STEP_BUCKET": _text("step_bucket", "The bucket of S3 for the marks of steps that are done."),
+    "SWF_CONNECTION_RETRIES": _whole(5, "Attempts for a call to SWF."),
+    "SWF_DOMAIN": _text(None, "The domain where a command names none."),
+    "SWF_MAX_OPEN_ACTIVITY_COUNT": _whole(1000, "Activities of one execution that may be open at a time."),
 }
 
 _put: dict[str, Any] = {}
