@@ -14,8 +14,6 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -42,32 +40,50 @@ class Embedded:
 
     def revive(self) -> None:
         """Start the service again, at the same address, if it has died. Raises EmbeddedError."""
-        with _locked(beside(self.db, "starting")):
+        with _lock(self.db):
             if not _answers(self.url):
-                _start(self.db, urlsplit(self.url).port or 0)
+                _announced(_spawn(self.db, urlsplit(self.url).port or 0), self.db)
 
 
-def join(db: Path) -> Embedded:
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """A service that is there, or is being started meanwhile. ``lock`` keeps others from starting it too."""
+
+    db: Path
+    users: IO[str]
+    keys: Path
+    lock: IO[str]
+    url: str | None
+    process: subprocess.Popen[str] | None
+
+    def finish(self) -> Embedded:
+        """Wait until it serves. Raises EmbeddedError."""
+        with self.lock:
+            url = _announced(self.process, self.db) if self.process is not None else str(self.url)
+        access_key, secret = self.keys.read_text().split()
+        environment = {
+            "AWS_ENDPOINT_URL_SWF": url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+        }
+        return Embedded(url, environment, self.users, self.db)
+
+
+def join(db: Path) -> Joining:
     """Use the service of this database; it is started if nobody else uses it. Raises EmbeddedError."""
     try:
         db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         users = beside(db, "users").open("a")
         fcntl.flock(users, fcntl.LOCK_SH)
         keys = _keys(db)
-        with _locked(beside(db, "starting")):
-            url = _told_url(db)
-            if url is None or not _answers(url):
-                url = _start(db, 0)
+        lock = _lock(db)
+        url = _told_url(db)
+        if url is not None and _answers(url):
+            return Joining(db, users, keys, lock, url, None)
+        return Joining(db, users, keys, lock, None, _spawn(db, 0))
     except OSError as error:
         raise EmbeddedError(f"the embedded service cannot keep its files beside {db}: {error}.") from error
-    access_key, secret = keys.read_text().split()
-    environment = {
-        "AWS_ENDPOINT_URL_SWF": url,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-    }
-    return Embedded(url, environment, users, db)
 
 
 def beside(db: Path, name: str) -> Path:
@@ -89,11 +105,11 @@ def _keys(db: Path) -> Path:
     return path
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _lock(db: Path) -> IO[str]:
+    """Held until it is closed; one process at a time starts the service."""
+    file = beside(db, "starting").open("a")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
 
 
 def _told_url(db: Path) -> str | None:
@@ -114,16 +130,20 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-def _start(db: Path, port: int) -> str:
-    log = beside(db, "log").open("a")
-    process = subprocess.Popen(
-        [sys.executable, "-m", _SERVICE, str(db), str(port)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        start_new_session=True,  # Ctrl-C is for its users; it ends after them
-        text=True,
-    )
+def _spawn(db: Path, port: int) -> subprocess.Popen[str]:
+    with beside(db, "log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", _SERVICE, str(db), str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for its users; it ends after them
+            text=True,
+        )
+
+
+def _announced(process: subprocess.Popen[str], db: Path) -> str:
+    """The address of the service that this process is. Raises EmbeddedError."""
     watch = threading.Timer(_START_SECONDS, process.kill)
     watch.start()
     try:
@@ -134,5 +154,5 @@ def _start(db: Path, port: int) -> str:
     if not url.startswith("http"):
         process.kill()
         process.wait()
-        raise EmbeddedError(url or f"the embedded service did not start; see {log.name}.")
+        raise EmbeddedError(url or f"the embedded service did not start; see {beside(db, 'log')}.")
     return url

@@ -75,7 +75,7 @@ class Decider:
         self._wait = wait
         self._identity = swf_identity()
         self._own_list = _own_list(task_list) if affinity else None
-        self._tasks: queue.Queue[tuple[DecisionWork, threading.Event]] = queue.Queue()
+        self._tasks: queue.Queue[tuple[DecisionWork, threading.Event] | None] = queue.Queue()
         self._chance = random.Random()
 
     def run(self, stop: threading.Event) -> None:
@@ -83,8 +83,8 @@ class Decider:
         client = self._connect()
         lists = [self._task_list, self._own_list] if self._own_list else [self._task_list]
         pollers = [threading.Thread(target=self._poll, args=(name, stop), daemon=True) for name in lists]
-        for poller in pollers:
-            poller.start()
+        for thread in (*pollers, threading.Thread(target=self._wake, args=(stop,), daemon=True)):
+            thread.start()
         try:
             while not stop.is_set():
                 self._take(client, stop)
@@ -96,11 +96,19 @@ class Decider:
 
     def _take(self, client: Client, stop: threading.Event) -> None:
         try:
-            work, taken = self._tasks.get(timeout=_TICK)
+            task = self._tasks.get(timeout=_TICK)
         except queue.Empty:
             return
+        if task is None:
+            return
+        work, taken = task
         taken.set()
         self.handle(client, work, leaving=stop.is_set())
+
+    def _wake(self, stop: threading.Event) -> None:
+        """Let nobody wait for a task who could stop."""
+        stop.wait()
+        self._tasks.put(None)
 
     def _drain(self, client: Client) -> None:
         """Answer what waits on the own list: nobody else will look there."""
@@ -118,6 +126,8 @@ class Decider:
     def _poll(self, task_list: str, stop: threading.Event) -> None:
         """Poll one list for ever: nothing that SWF or the network does ends it."""
         client = self._connect()
+        logging_context.set("domain", self._domain)
+        logging_context.set("task_list", task_list)
         failures = 0
         while not stop.is_set():
             try:
@@ -139,14 +149,16 @@ class Decider:
 
     def handle(self, client: Client, work: DecisionWork, *, leaving: bool = False) -> None:
         """Decide and answer one task. Never raises for what SWF, the network or a workflow does."""
-        logging_context.reset()
-        for key, value in (
-            ("domain", self._domain),
-            ("workflow_id", work.key.workflow_id),
-            ("task_type", work.workflow_type),
-            ("event_id", work.started_event_id),
+        with logging_context.bound(
+            domain=self._domain,
+            workflow_id=work.key.workflow_id,
+            run_id=work.key.run_id,
+            task_type=work.workflow_type,
+            event_id=work.started_event_id,
         ):
-            logging_context.set(key, value)
+            self._handle(client, work, leaving)
+
+    def _handle(self, client: Client, work: DecisionWork, leaving: bool) -> None:
         try:
             decisions = self._decide(client, work)
             if decisions is not None:
@@ -159,8 +171,6 @@ class Decider:
         except Exception:  # one execution must not end the decider of the others
             logger.exception("%s: the decision is given up", _name(work))
             self._engine.drop(work.key)
-        finally:
-            logging_context.reset()
 
     def _decide(self, client: Client, work: DecisionWork) -> Decisions | None:
         if work.key in self._shunned:
