@@ -1,4 +1,4 @@
-"""docs/guide: every page is a program. Its Python blocks are run in their order, and its ``>>>`` lines say what they say."""
+"""docs/guide: every page is a program. Its Python blocks are run in order; its ``>>>`` lines say what they say."""
 
 from __future__ import annotations
 
