@@ -207,6 +207,12 @@ class NondeterminismError(Exception):
         self.recorded = recorded
         self.submitted = submitted
 
+    def without_inputs(self) -> str:
+        """The same without payloads, for logs."""
+        recorded, submitted = (text.partition(" with input ")[0] for text in (self.recorded, self.submitted))
+        asks = "gives it another input" if recorded == submitted else f"asks for {submitted}"
+        return f"event {self.event_id} of the history records {recorded}, but the code now {asks}. {self.REMEDY}"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.event_id, self.recorded, self.submitted)
 

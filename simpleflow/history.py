@@ -21,6 +21,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
+from .log import Payload
 from .payloads import codec, nested
 
 __all__ = ["History"]
@@ -202,7 +203,9 @@ class _View:
             try:
                 self._apply(event)
             except Exception as error:  # one bad event must not hide the others
-                logger.warning("an event of the history is malformed (%r): %.300r", error, event)
+                about = event.get("eventId") if isinstance(event, dict) else event
+                logger.warning("event %.20r of the history is malformed: %s", about, type(error).__name__)
+                logger.debug("the event: %s", Payload(event), exc_info=True)
 
     def _apply(self, event: Event) -> None:
         self.last_event_id = event["eventId"]

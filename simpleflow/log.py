@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import json
 import logging
 import logging.config
 import logging.handlers
 import os
 import sys
 from enum import Enum
+from typing import Any
 
 from . import logging_context, settings
 from .utils import json_dumps
@@ -19,6 +21,8 @@ YELLOW = "\x1b[33m"
 BLUE = "\x1b[34m"
 ORANGE = "\x1b[38;5;208m"
 END = "\x1b[0m"
+
+_LONGEST_PAYLOAD = 200
 
 _COLORS = {"DEBUG": BLUE, "INFO": GREEN, "WARNING": YELLOW, "ERROR": ORANGE, "CRITICAL": RED}
 
@@ -49,8 +53,24 @@ def _iso(record: logging.LogRecord) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
+class Payload:
+    """A payload in a line at DEBUG, the only level at which there are any: ``logger.debug("%s", Payload(text))``."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        text = str(self._value)
+        return text if len(text) <= _LONGEST_PAYLOAD else f"{text[:_LONGEST_PAYLOAD]}..."
+
+
 class SimpleflowFormatter(logging.Formatter):
-    """``<date> <LEVEL> [process=<name>, pid=<n>]: <message>``, the date in UTC."""
+    """``<date> <LEVEL> [process=<name>, pid=<n>]: <message>``, the date in UTC.
+
+    In the brackets there is also what the logging context says of the task.
+    """
 
     def __init__(self, color: ColorModes = ColorModes.AUTO) -> None:
         super().__init__()
@@ -58,47 +78,77 @@ class SimpleflowFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         level = colorize(record.levelname, record.levelname, self.color)
-        return f"{_iso(record)} {level} [process={record.processName}, pid={record.process}]: {record.message}"
+        context = logging_context.values()
+        about = "".join(f", {key}={context[key]}" for key in _ABOUT if key in context)
+        return f"{_iso(record)} {level} [process={record.processName}, pid={record.process}{about}]: {record.message}"
+
+
+_ABOUT = ("domain", "workflow_id", "run_id", "activity_id", "event_id")
+
+
+def _line(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, Any]:
+    line = {
+        **logging_context.values(),
+        "time": _iso(record),
+        "level": record.levelname,
+        "logger": record.name,
+        "message": record.getMessage(),
+    }
+    if record.exc_info:
+        line["exception"] = formatter.formatException(record.exc_info)
+    return line
+
+
+class JsonFormatter(logging.Formatter):
+    """A line of JSON: time, level, logger, message, process, pid, the logging context and the exception if any."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        about = {"process": record.processName, "pid": record.process}
+        return json.dumps({**_line(record, self), **about}, sort_keys=True, separators=(",", ":"))
 
 
 class SyslogFormatter(logging.Formatter):
     """``simpleflow[<pid>]: <JSON>`` with time, level, logger, message, the logging context and the exception if any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
-            **logging_context.values(),
-            "time": _iso(record),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return f"simpleflow[{record.process}]: {json_dumps(line)}"
+        return f"simpleflow[{record.process}]: {json_dumps(_line(record, self))}"
 
 
 def setup_logging(color: ColorModes = ColorModes.AUTO) -> None:
     """Configure logging as the setting LOGGING says, by default to stderr at LOG_LEVEL, and SIMPLEFLOW_SYSLOG_TARGET.
 
-    What a workflow logs while its ``run`` is replayed is not written. Raises SettingError.
+    With SIMPLEFLOW_LOG_FORMAT json, what would be lines of text is JSON. What a workflow logs while its ``run`` is
+    replayed is not written. Raises SettingError.
     """
     config = settings.LOGGING
+    json_lines = settings.SIMPLEFLOW_LOG_FORMAT == "json"
     try:
         logging.config.dictConfig(config)
     except (ValueError, TypeError, AttributeError) as error:
         raise settings.SettingError(f"the setting LOGGING cannot be used: {error}: {error.__cause__}") from error
     if target := settings.SIMPLEFLOW_SYSLOG_TARGET:
         logging.getLogger("simpleflow").addHandler(_syslog(target))
-    for name in [*config.get("loggers", ()), "simpleflow", None]:
-        for handler in logging.getLogger(name).handlers:
-            _prepare(handler, color)
+    if logging.lastResort is not None:  # for the loggers of authors who have configured none
+        logging.lastResort.setFormatter(SimpleflowFormatter())
+    silence_replays()
+    for handler in _handlers():
+        if isinstance(handler.formatter, SimpleflowFormatter):
+            handler.formatter.color = color
+            if json_lines:
+                handler.setFormatter(JsonFormatter())
 
 
-def _prepare(handler: logging.Handler, color: ColorModes) -> None:
-    if not any(isinstance(filter, logging_context.ReplayFilter) for filter in handler.filters):
-        handler.addFilter(logging_context.ReplayFilter())
-    if isinstance(handler.formatter, SimpleflowFormatter):
-        handler.formatter.color = color
+def silence_replays() -> None:
+    """No handler that there is now writes what ``run`` says while it is replayed."""
+    for handler in _handlers():
+        if not any(isinstance(filter, logging_context.ReplayFilter) for filter in handler.filters):
+            handler.addFilter(logging_context.ReplayFilter())
+
+
+def _handlers() -> list[logging.Handler]:
+    known = [logging.root, *logging.root.manager.loggerDict.values()]
+    handlers = [handler for logger in known if isinstance(logger, logging.Logger) for handler in logger.handlers]
+    return handlers if logging.lastResort is None else [*handlers, logging.lastResort]
 
 
 def _syslog(target: str) -> logging.Handler:

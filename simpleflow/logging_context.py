@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
-KEYS = ("activity_id", "domain", "event_id", "task_list", "task_type", "workflow_id")
+KEYS = ("activity_id", "domain", "event_id", "run_id", "task_list", "task_type", "workflow_id")
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 _values: ContextVar[Mapping[str, str]] = ContextVar("simpleflow_logging_context", default=_EMPTY)
@@ -34,6 +35,21 @@ def reset() -> None:
 def values() -> dict[str, str]:
     """All that is set."""
     return dict(_values.get())
+
+
+@contextmanager
+def bound(**values: object) -> Iterator[None]:
+    """These values, and no others, meanwhile. Raises KeyError for anything that is not one of KEYS."""
+    token = _values.set({_known(key): str(value) for key, value in values.items()})
+    try:
+        yield
+    finally:
+        _values.reset(token)
+
+
+def share(values: Mapping[str, str]) -> None:
+    """From now on the values of this context are those that this mapping has at any time."""
+    _values.set(values)
 
 
 def _known(key: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import click
 
+from .. import log
 from ..exceptions import NotFound
 from ..payloads.objects import fields
 from ..process.find import find_workflow
@@ -108,6 +109,7 @@ def prepare(options: DeciderOptions) -> None:
 
 def decide(options: DeciderOptions) -> int:
     """One decider process: until it is told to stop."""
+    log.silence_replays()  # workflows may have configured logging when they were imported
     stop = stop_on_signals()
     workflows = Workflows(options.workflows)
     client = options.connect()

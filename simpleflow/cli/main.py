@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from .. import __version__, log
+from .. import __version__, log, settings
 from ..settings import SettingError
 from .exits import MEANINGS, Exit
 from .options import listing_options
@@ -109,15 +109,29 @@ class Group(click.Group):
 
 @click.group(cls=Group, commands=Commands(), context_settings={"help_option_names": ["-h", "--help"]})
 @listing_options(format={"envvar": "SIMPLEFLOW_FORMAT"}, color={"default": "auto"})
+@click.option(
+    "--log-format",
+    type=click.Choice(settings.LOG_FORMATS),
+    help="How logs are written, to stderr; by default text, or as SIMPLEFLOW_LOG_FORMAT says.",
+)
 @click.version_option(__version__, prog_name="simpleflow")
 @click.pass_context
-def cli(ctx: click.Context, /, **options: Any) -> None:
+def cli(ctx: click.Context, /, log_format: str | None, **options: Any) -> None:
     """Durable workflows in plain Python."""
+    if log_format is not None:
+        _for_all_processes(ctx, "SIMPLEFLOW_LOG_FORMAT", log_format)
     ctx.obj = Output().but(**options)
     try:
         log.setup_logging(log.ColorModes(ctx.obj.color))
     except SettingError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _for_all_processes(ctx: click.Context, variable: str, value: str) -> None:
+    """Set a variable, for those that this command starts too, until its end."""
+    former = os.environ.get(variable, "")  # which counts as unset
+    os.environ[variable] = value
+    ctx.call_on_close(lambda: os.environ.update({variable: former}))
 
 
 def main() -> NoReturn:

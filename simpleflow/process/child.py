@@ -81,13 +81,7 @@ class _Child:
 
     def _perform(self, slot: Channel, task: Message) -> Message:
         call, link = ActivityCallData(**task["call"]), Link(slot, task["task"], self._cancelled)
-        for key, value in (
-            ("domain", call.domain_name),
-            ("workflow_id", call.workflow_id),
-            ("activity_id", call.activity_id),
-            ("task_type", call.name),
-            ("task_list", call.task_list or ""),
-        ):
+        for key, value in call.logged().items():
             logging_context.set(key, value)
         activity.current_link.set(link)
         try:

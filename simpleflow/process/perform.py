@@ -31,6 +31,7 @@ class ActivityCallData:
     run_id: str = ""
     domain_name: str = ""
     task_list: str | None = None
+    event_id: int = 0
 
     @classmethod
     def of_poll(cls, domain: str, task_list: str | None, task: dict[str, Any]) -> ActivityCallData:
@@ -45,7 +46,20 @@ class ActivityCallData:
             run_id=execution["runId"],
             domain_name=domain,
             task_list=task_list,
+            event_id=task.get("startedEventId", 0),
         )
+
+    def logged(self) -> dict[str, object]:
+        """What log lines say of the task. The event of its start tells one attempt from another."""
+        return {
+            "domain": self.domain_name,
+            "workflow_id": self.workflow_id,
+            "run_id": self.run_id,
+            "activity_id": self.activity_id,
+            "event_id": self.event_id,
+            "task_type": self.name,
+            "task_list": self.task_list or "",
+        }
 
     def context(self, door: Fields | None = None) -> dict[str, Any]:
         """What the activity may know of its task."""

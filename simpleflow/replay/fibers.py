@@ -59,6 +59,7 @@ class Fibers:
         self._thread = threading.get_ident()
         self._fibers: list[Fiber] = []
         self._refused = 0
+        self._logged: dict[str, str] = {}
         self.running: Fiber | None = None
         self.halted = False
         self.closed = False
@@ -87,6 +88,9 @@ class Fibers:
     def _switch_to(self, fiber: Fiber) -> None:
         fiber.parent = greenlet.getcurrent()
         caller, self.running = self.running, fiber
+        if caller is None:  # a greenlet has a context of its own
+            self._logged.clear()
+            self._logged.update(logging_context.values())
         try:
             fiber.switch()
         finally:
@@ -97,6 +101,7 @@ class Fibers:
     def _fiber(self, function: Callable[[], None]) -> Fiber:
         def body() -> None:
             logging_context.replaying.set(self._replaying)
+            logging_context.share(self._logged)
             function()
 
         return Fiber(body)

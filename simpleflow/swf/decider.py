@@ -21,6 +21,7 @@ from typing import Any
 
 from .. import logging_context
 from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError, NotFound
+from ..log import Payload
 from ..payloads.objects import fields
 from ..registry import registry
 from ..replay.endings import failed
@@ -125,9 +126,11 @@ class Decider:
 
     def _poll(self, task_list: str, stop: threading.Event) -> None:
         """Poll one list for ever: nothing that SWF or the network does ends it."""
+        with logging_context.bound(domain=self._domain, task_list=task_list):
+            self._poll_on(task_list, stop)
+
+    def _poll_on(self, task_list: str, stop: threading.Event) -> None:
         client = self._connect()
-        logging_context.set("domain", self._domain)
-        logging_context.set("task_list", task_list)
         failures = 0
         while not stop.is_set():
             try:
@@ -162,6 +165,7 @@ class Decider:
         try:
             decisions = self._decide(client, work)
             if decisions is not None:
+                logger.debug("decided: %s", Payload(decisions.decisions))
                 for missing in decisions.register:
                     register_type(client, self._domain, missing, self._task_list)
                 self._respond(client, work, decisions, leaving)
@@ -186,7 +190,8 @@ class Decider:
         except DecisionDeadlock:
             return None
         except NondeterminismError as error:
-            logger.error("%s: %s", _name(work), error)
+            logger.error("%s: %s", _name(work), error.without_inputs())
+            logger.debug("recorded: %s; submitted: %s", Payload(error.recorded), Payload(error.submitted))
             if work.events[0]["eventId"] != 1:
                 work = replace(work, events=whole_history(client, work.key, work.started_event_id))
             return answer_nondeterminism(error, work, self._fails_on_nondeterminism(work))

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from .. import logging_context
 from .activity_work import ActivityWork, Caller
 from .client import backed_off
 from .errors import Refused, SwfError
@@ -104,14 +105,15 @@ class Heartbeats:
     def _run(self) -> None:
         swf: Caller | None = None
         while (watch := self._next()) is not None:
-            try:
-                swf = swf or self._connect()
-                self._beat(swf, watch)
-            except SwfError as error:
-                self._failed(watch, error)
-            except Exception as error:
-                logger.exception("the heartbeat of %s failed", watch.work)
-                self._failed(watch, error)
+            with logging_context.bound(**watch.work.call.logged()):
+                try:
+                    swf = swf or self._connect()
+                    self._beat(swf, watch)
+                except SwfError as error:
+                    self._failed(watch, error)
+                except Exception as error:
+                    logger.exception("the heartbeat of %s failed", watch.work)
+                    self._failed(watch, error)
 
     def _next(self) -> Watch | None:
         """The task that is due first, when it is; None when this is closed."""

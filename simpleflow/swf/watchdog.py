@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
 import logging
 import os
@@ -28,6 +29,7 @@ class _Watch:
     name: str
     on_interrupt: Callable[[], object]
     since: float
+    context: contextvars.Context
     interrupted: bool = False
 
 
@@ -57,7 +59,7 @@ class Watchdog:
 
     @contextmanager
     def watching(self, name: str, on_interrupt: Callable[[], object] = lambda: None) -> Iterator[None]:
-        self._watched = _Watch(threading.get_ident(), name, on_interrupt, self._clock())
+        self._watched = _Watch(threading.get_ident(), name, on_interrupt, self._clock(), contextvars.copy_context())
         try:
             yield
         finally:
@@ -80,7 +82,7 @@ class Watchdog:
             if left > 0:
                 return left
             if watch.interrupted:
-                logger.critical("the workflow still holds the thread: this process ends")
+                watch.context.run(logger.critical, "the workflow still holds the thread: this process ends")
                 self._end_process(EXIT_CODE)
             else:
                 self._interrupt(watch)
@@ -90,8 +92,7 @@ class Watchdog:
         watch.interrupted = True
         frame = sys._current_frames().get(watch.thread)
         stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
-        logger.error(
-            "%s: `run` has held the thread for %g s, it is interrupted:\n%s", watch.name, self._patience, stack
-        )
+        told = "%s: `run` has held the thread for %g s, it is interrupted:\n%s"
+        watch.context.run(logger.error, told, watch.name, self._patience, stack)
         watch.on_interrupt()
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watch.thread), ctypes.py_object(DecisionDeadlock))

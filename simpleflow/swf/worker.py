@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
+from .. import logging_context
+from ..log import Payload
 from ..payloads import limits
 from ..process.outcome import Canceled, Died, Outcome
 from ..process.perform import Completed, Failed
@@ -135,12 +137,18 @@ class Worker:
         self, work: ActivityWork, stop: threading.Event, on_outcome: Callable[[], object] = lambda: None
     ) -> None:
         """Execute a task and answer."""
+        with logging_context.bound(**work.call.logged()):
+            logger.debug("begins with the input %s", Payload(work.call.input))
+            self._execute(work, stop, on_outcome)
+
+    def _execute(self, work: ActivityWork, stop: threading.Event, on_outcome: Callable[[], object]) -> None:
         running = self._pool.start(work.call)
         self._running.add(running)
         with self._heartbeats.watch(work, running) as watch:
             outcome = running.wait(watch.hurry)
             self._running.discard(running)
             on_outcome()
+            logger.debug("ended: %s", Payload(outcome))
             if self._interrupting and isinstance(outcome, Canceled | Died):
                 outcome = Failed(INTERRUPTED, "The worker was stopped while it executed the activity.")
             self._respond(work, outcome, stop)
@@ -167,7 +175,7 @@ class Worker:
 
     def _next(self, stop: threading.Event) -> ActivityWork | None:
         """Poll once. Whatever SWF or the network does is waited out."""
-        with self._polls:
+        with self._polls, logging_context.bound(domain=self._domain, task_list=self._task_list):
             if stop.is_set():
                 return None
             try:

@@ -83,6 +83,87 @@ def test_a_line_for_syslog() -> None:
     }
 
 
+def test_a_line_says_what_it_is_about() -> None:
+    about = dict(run_id="r", event_id=7, domain="d", workflow_id="w", activity_id="a-1", task_list="l")
+    with logging_context.bound(**about):
+        line = log.SimpleflowFormatter(log.ColorModes.NEVER).format(_record())
+    assert f"pid={os.getpid()}, domain=d, workflow_id=w, run_id=r, activity_id=a-1, event_id=7]: 100% done" in line
+
+
+def test_a_line_of_json() -> None:
+    try:
+        raise ValueError("bäd\n")
+    except ValueError:
+        record = _record("ö\n", exc_info=sys.exc_info())
+    with logging_context.bound(workflow_id="w"):
+        line = log.JsonFormatter().format(record)
+    assert line.isascii() and "\n" not in line
+    told = json.loads(line)
+    assert told.pop("exception").endswith("ValueError: bäd\n")
+    assert told == {
+        "time": "1970-01-01T00:00:01.500+00:00",
+        "level": "INFO",
+        "logger": "simpleflow.x",
+        "message": "ö\n",
+        "process": "MainProcess",
+        "pid": os.getpid(),
+        "workflow_id": "w",
+    }
+
+
+@pytest.mark.parametrize("color", [log.ColorModes.NEVER, log.ColorModes.ALWAYS])
+def test_setup_for_json(
+    logger: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    color: log.ColorModes,
+) -> None:
+    monkeypatch.setenv("SIMPLEFLOW_LOG_FORMAT", "json")
+    log.setup_logging(color)
+    logger.warning("loud")
+    assert json.loads(capsys.readouterr().err)["message"] == "loud"
+    monkeypatch.setenv("SIMPLEFLOW_LOG_FORMAT", "text")
+    log.setup_logging(color)
+    logger.warning("loud")
+    assert capsys.readouterr().err.endswith("]: loud\n")
+
+
+def test_an_unknown_format(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMPLEFLOW_LOG_FORMAT", "xml")
+    with pytest.raises(settings.SettingError, match="is 'xml', but should be text or json"):
+        log.setup_logging()
+
+
+def test_handlers_of_authors_are_silent_while_replaying(
+    logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.setup_logging(log.ColorModes.NEVER)
+    theirs = logging.getLogger("test_log.authors")
+    monkeypatch.setattr(theirs, "handlers", [logging.StreamHandler(sys.stderr)])
+    monkeypatch.setattr(theirs, "propagate", False)
+    log.silence_replays()
+    log.silence_replays()
+    last_resort = logging.lastResort
+    assert last_resort is not None
+    token = logging_context.replaying.set(True)
+    try:
+        theirs.warning("again")
+        last_resort.handle(_record("again"))
+    finally:
+        logging_context.replaying.reset(token)
+    theirs.warning("first")
+    last_resort.handle(_record("last"))
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "first" and last.endswith("]: last")
+    assert len(theirs.handlers[0].filters) == 1
+
+
+def test_payloads_are_cut() -> None:
+    assert str(log.Payload("x" * 200)) == "x" * 200
+    assert str(log.Payload("x" * 201)) == "x" * 200 + "..."
+    assert str(log.Payload({"a": 1})) == "{'a': 1}"
+
+
 def test_setup_logs_to_stderr_once(
     logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

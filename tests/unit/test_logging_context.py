@@ -27,6 +27,24 @@ def test_unknown_keys_are_refused() -> None:
             use()
 
 
+def test_bound_values_are_for_a_while_and_alone() -> None:
+    logging_context.set("domain", "d")
+    with logging_context.bound(workflow_id="w", event_id=3):
+        assert logging_context.values() == {"workflow_id": "w", "event_id": "3"}
+    assert logging_context.values() == {"domain": "d"}
+    with pytest.raises(KeyError, match="'nothing'"), logging_context.bound(nothing=1):
+        pass
+
+
+def test_shared_values_are_those_of_the_moment() -> None:
+    shared = {"domain": "d"}
+    logging_context.share(shared)
+    shared["domain"] = "e"
+    assert logging_context.get("domain") == "e"
+    logging_context.set("run_id", "r")
+    assert shared == {"domain": "e"}
+
+
 def test_contexts_do_not_see_each_other() -> None:
     logging_context.set("domain", "outer")
     other = contextvars.copy_context()

@@ -1,13 +1,21 @@
 import importlib
+import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from simpleflow import log
 from simpleflow.cli.exits import MEANINGS
 from simpleflow.cli.main import COMMANDS, cli
+
+ROOT = Path(__file__).resolve().parents[3]
+COMMANDS_PAGE = (ROOT / "docs" / "commands.rst").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -85,3 +93,44 @@ def test_a_setting_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(cli, ["workflow.start", "a.B"])
     assert result.exit_code == 2
     assert "LOUD" in result.output
+
+
+def test_the_format_of_logs_is_for_all_processes_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+    monkeypatch.setenv("SIMPLEFLOW_LOG_FORMAT", "text")
+    monkeypatch.setattr(log, "setup_logging", lambda color: seen.append(os.environ.get("SIMPLEFLOW_LOG_FORMAT")))
+    assert CliRunner().invoke(cli, ["--log-format", "json", "info", "versions"]).exit_code == 0
+    assert CliRunner().invoke(cli, ["info", "versions"]).exit_code == 0
+    assert seen == ["json", "text"]
+    assert "'xml' is not one of 'text', 'json'" in CliRunner().invoke(cli, ["--log-format", "xml", "info"]).output
+
+
+SHELLS = {
+    "bash": "COMP_WORDS=(simpleflow workflow.li) COMP_CWORD=1; _simpleflow_completion simpleflow; echo $COMPREPLY",
+    "zsh": "",
+    "fish": "complete --do-complete 'simpleflow workflow.li'",
+}
+COMPLETION = re.findall(r"^ +\* - (bash|zsh|fish)\n +- ``(\S+)``\n +- ``(.+)``$", COMMANDS_PAGE, re.MULTILINE)
+
+
+def test_each_shell_is_documented() -> None:
+    assert [shell for shell, _, _ in COMPLETION] == list(SHELLS)
+
+
+@pytest.mark.parametrize(("shell", "line"), [(shell, line) for shell, _, line in COMPLETION])
+def test_completion_is_enabled_as_documented(shell: str, line: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    script = tmp_path / "simpleflow"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m simpleflow "$@"\n')
+    script.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    told = subprocess.run(
+        [shell, "-c", f"{'autoload -Uz compinit; compinit -u;' if shell == 'zsh' else ''}{line}\n{SHELLS[shell]}"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "workflow.list" in told.stdout or shell == "zsh"

@@ -197,3 +197,21 @@ def test_equal_aggregates_hold_the_same_exceptions() -> None:
     assert AggregateException([a]) != AggregateException([a, None])
     assert AggregateException([a]) != [a]
     assert AggregateException([a]) != AggregateException([TaskFailed("a")])
+
+
+@pytest.mark.parametrize(
+    ("recorded", "submitted", "told"),
+    [
+        (
+            "activity 'a' with input [1]",
+            "activity 'a' with input [2]",
+            "activity 'a', but the code now gives it another",
+        ),
+        ("activity 'a' with input [1]", "activity 'b' with input [1]", "'a', but the code now asks for activity 'b'."),
+        ("timer 't'", "activity 'b' with input [1]", "timer 't', but the code now asks for activity 'b'."),
+    ],
+)
+def test_nondeterminism_without_payloads(recorded: str, submitted: str, told: str) -> None:
+    text = NondeterminismError(5, recorded, submitted).without_inputs()
+    assert told in text and text.startswith("event 5 of the history records ")
+    assert "[" not in text and NondeterminismError.REMEDY in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import threading
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from support.swf_in_process import InProcessClient
 
-from simpleflow import Workflow, activity, futures
+from simpleflow import Workflow, activity, futures, logging_context
 from simpleflow.exceptions import DecisionDeadlock
 from simpleflow.payloads import codec
 from simpleflow.replay.engine import Engine
@@ -286,6 +287,27 @@ def test_code_that_does_not_listen_ends_the_process() -> None:
     with pytest.raises(DecisionDeadlock), watchdog.watching("w r", lambda: told.append("interrupted")):
         ended.wait(20)  # in C: what is raised here waits too
     assert told == ["interrupted", 70]
+
+
+def test_the_watchdog_says_whose_run_it_is() -> None:
+    about: list[dict[str, str]] = []
+    interrupted = threading.Event()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            about.append(logging_context.values())
+
+    handler, logger = Handler(), logging.getLogger("simpleflow.swf.watchdog")
+    logger.addHandler(handler)
+    try:
+        watchdog = Watchdog(0.01, 60, lambda status: None)
+        with logging_context.bound(run_id="r"), pytest.raises(DecisionDeadlock):  # noqa: SIM117
+            with watchdog.watching("w r", interrupted.set):
+                while not interrupted.wait(20):
+                    pass
+    finally:
+        logger.removeHandler(handler)
+    assert about == [{"run_id": "r"}]
 
 
 def test_what_ends_a_process_is_left_alone_by_the_next_one() -> None:

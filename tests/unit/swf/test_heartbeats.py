@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import math
 import queue
 import threading
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from simpleflow import logging_context
 from simpleflow.process.perform import ActivityCallData
 from simpleflow.swf.activity_work import ActivityWork
 from simpleflow.swf.errors import Refused, Unreachable
@@ -195,3 +197,24 @@ def test_code_can_ask_for_one_and_gets_it_soon_but_not_at_any_rate(
         now += 1
         watch.hurry()
         swf.next()
+
+
+def test_lines_say_which_task_they_are_about(swf: Swf, sending: Callable[..., Heartbeats]) -> None:
+    seen: queue.Queue[dict[str, str]] = queue.Queue()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.put(logging_context.values())
+
+    handler = Handler()
+    logger = logging.getLogger("simpleflow.swf.heartbeats")
+    logger.addHandler(handler)
+    try:
+        swf.answers.put(refused("UnknownResourceFault"))
+        logger.setLevel(logging.INFO)
+        with sending(SOON).watch(work(), Task()):
+            about = seen.get(timeout=20)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert (about["workflow_id"], about["run_id"], about["activity_id"]) == ("workflow", "run", "id")

@@ -161,7 +161,7 @@ def test_a_task_is_polled_executed_and_answered(house: House) -> None:
     assert (poll["domain"], poll["taskList"]) == ("domain", {"name": "list"})
     assert {"user", "hostname", "pid", "exe"} <= json.loads(poll["identity"]).keys()
     assert house.pool.calls == [
-        ActivityCallData("name", "v", "id 1", '{"args":[1]}', "workflow", "run", "domain", "list")
+        ActivityCallData("name", "v", "id 1", '{"args":[1]}', "workflow", "run", "domain", "list", 7)
     ]
 
 
