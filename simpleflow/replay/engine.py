@@ -42,7 +42,7 @@ from .events import ATTRIBUTES, CLOSING, Batch, of_type, split
 from .limits import Limits
 from .repair import OldHistories, Repair, repairing_of
 from .response import respond
-from .run import Run, Stopped, overrides
+from .run import Run, Stopped
 from .work import Decisions, DecisionWork, Event, RunKey
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 #: Finds the Workflow class of an execution: by the ``class`` in ``__extra`` of its input, or the name of its type.
 FindWorkflow = Callable[[str, str], type[Any]]
 
-_CLOSE_HOOKS = ("on_completed", "on_failure", "on_canceled", "after_closed")
+_CLOSE_HOOKS = frozenset({"on_completed", "on_failure", "on_canceled", "after_closed"})
 
 
 class HistoryNeeded(Exception):
@@ -132,7 +132,7 @@ class Engine:
     def wants_close(self, key: RunKey) -> bool:
         """Whether the author of a live run wants to hear of its close."""
         run = self._live.get(key)
-        return run is not None and any(overrides(run.workflow_class, hook) for hook in _CLOSE_HOOKS)
+        return run is not None and not _CLOSE_HOOKS.isdisjoint(run.hooks)
 
     def closed(self, key: RunKey, workflow_type: str, events: Sequence[Event]) -> None:
         """The whole history shows that the execution is closed: tell the author's hooks, and forget the run."""

@@ -23,7 +23,6 @@ from typing import Any, NoReturn
 
 from .. import task
 from ..activity import PRIORITY_NOT_SET, Activity
-from ..base import SubmittableContainer
 from ..canvas import FuncGroup, as_member
 from ..exceptions import (
     DecisionAbandoned,
@@ -39,8 +38,7 @@ from ..history import History
 from ..marker import Marker
 from ..payloads import codec, jumbo, signatures
 from ..payloads.fields import INLINE, Fields
-from ..signal import NextSignal, WaitForSignal
-from . import calls, failures, task_calls, views
+from . import calls, failures, hooks, startables, task_calls, views
 from . import state as s
 from .arguments import encoded, filled, same
 from .endings import CANCELED, Ending, canceled, completed, continued, driven, ending_of, failed
@@ -57,17 +55,6 @@ from .work import Event, MissingType, RunKey
 logger = logging.getLogger(__name__)
 
 _REFERENCE = jumbo.PREFIX[0]  # with which no JSON begins
-
-_HISTORY_HOOKS = (
-    "before_replay",
-    "after_replay",
-    "on_task_failure",
-    "should_cancel",
-    "on_completed",
-    "on_failure",
-    "on_canceled",
-    "after_closed",
-)
 
 
 class Stopped(BaseException):
@@ -102,7 +89,7 @@ class Run:
         self.state = ExecutionState()
         self.time: float | datetime = 0
         self.events: list[Event] = []  # kept only for hooks
-        self.hooks = frozenset(hook for hook in _HISTORY_HOOKS if overrides(workflow_class, hook))
+        self.hooks = hooks.of(workflow_class)
         self.fatal: Exception | None = None
         self.full: set[str] = set()  # kinds that SWF takes no more of until one of them closes
         self.missing_types: dict[MissingType, None] = {}  # that SWF has refused and not taken since
@@ -110,7 +97,6 @@ class Run:
         self.restarting = False
         self.last_started = 0
         self._flag = Replaying()
-        self._judges_failures = "on_task_failure" in self.hooks
         self._begin()
 
     def _begin(self) -> None:
@@ -267,7 +253,7 @@ class Run:
             result = self.workflow.run(*args, **kwargs)
             if inspect.iscoroutine(result):
                 result = driven(result)
-            text = self.named("result", self._text_of(result, "result"))
+            text = self.named("result", self.text_of(result, "result"))
             for failure in self.failures:
                 if not failure.asked:
                     raise failure.exception.with_traceback(None)
@@ -301,7 +287,7 @@ class Run:
             )
         self.restarting = True
 
-    def _text_of(self, value: Any, root: str) -> str:
+    def text_of(self, value: Any, root: str) -> str:
         """The JSON of a value of the author's, when all futures in it are there."""
         text, holes = encoded(value, root)
         for future in holes:
@@ -347,35 +333,6 @@ class Run:
         self.failures.append(failure)
         future.set_exception(exception, failure)
         return failure
-
-    def judge(self, call: task_calls.TaskCall, record: Record) -> None:
-        """An attempt has failed: ask the author, if there is something to ask, else the retry policy."""
-        seed = f"{self.run_id} {record.key[1]} {call.failed_attempts}"
-        verdict = failures.default_verdict(
-            call.task.payload.retry, call.failed_attempts, failures.exception_of(record, self.fetch_told), seed
-        )
-        if self._judges_failures:
-            self.in_fiber(lambda: self.guarded(call.future, lambda: self._ask(call, record, verdict)))
-        else:
-            call.follow_verdict(record, verdict)
-
-    def _ask(self, call: task_calls.TaskCall, record: Record, default: failures.Verdict) -> None:
-        context = failures.failure_context(call.private_task(), record, call.failed_attempts, self)
-        context = self.workflow.on_task_failure(context) or context
-        decision = context.Decision
-        if context.decision is decision.none:
-            verdict = default
-        elif context.decision in (decision.retry_now, decision.retry_later):
-            later = context.decision is decision.retry_later
-            text = self._text_of(call.edited(context.a_task), "")
-            verdict = failures.Retry(float(context.retry_wait_timeout or 0) if later else 0.0, text)
-        elif context.decision is decision.handled:
-            verdict = failures.Follow(context.future or self.submit(context.a_task))
-        elif context.decision in _VERDICTS:
-            verdict = _VERDICTS[context.decision]
-        else:
-            raise ValueError(f"on_task_failure decided {context.decision!r}; use one of the decide_ methods.")
-        call.follow_verdict(record, verdict)
 
     def history(self) -> History:
         return History(self.events)
@@ -463,12 +420,7 @@ class Run:
         return self._prepared(member)
 
     def _prepared(self, member: Any) -> Any:
-        make = _CALLS.get(type(member)) or _call_of(type(member))
-        if make is not None:
-            return make(self, member)
-        raise TypeError(
-            f"cannot submit {member!r}: expected an activity, a Workflow class, a task, a group or a chain."
-        )
+        return startables.made_of(self, member)
 
     def emit(self, owner: Any) -> None:
         """Ask for the owner's decision; claim the record that has been waiting for it, if there is one."""
@@ -659,71 +611,8 @@ class Run:
         return views.run_context(self.key, self.state)
 
 
-class _Latch:
-    """A wait for a signal, in its place in the program."""
-
-    def __init__(self, run: Run, wait: WaitForSignal) -> None:
-        self.future: Future[Any] = Future(run)
-        self._register = run.signals.next if isinstance(wait, NextSignal) else run.signals.wait
-        self._name = wait.signal_name
-
-    def start(self, *extra: Any) -> None:
-        self._register(self._name, self.future)
-
-
-class _Continuation(calls.Call):
-    """``continue_as_new`` in its place in the program."""
-
-    def __init__(self, run: Run, continuation: task.ContinueAsNewWorkflowTask) -> None:
-        super().__init__(run)
-        self._envelope, self.holes = encoded({"args": continuation.args, "kwargs": continuation.kwargs})
-
-    def launch(self) -> None:
-        self.run.continue_as_new(filled(self._envelope, self.holes))
-
-    def start(self, *extra: Future[Any]) -> None:
-        super().start()
-        if self.run.fibers.current() is not None and not self.future.done:
-            self.future.result  # noqa: B018 - the arguments are not there yet; does not return
-
-
-_CALLS: dict[type[Any], Callable[[Run, Any], Any]] = {
-    task.NonPythonicActivityTask: task_calls.ForeignActivityCall,
-    task.ActivityTask: task_calls.ActivityCall,
-    task.ChildWorkflowTask: task_calls.ChildCall,
-    task.SignalTask: calls.SignalCall,
-    task.MarkerTask: lambda run, t: calls.MarkerCall(run, t.name, t.details),
-    task.TimerTask: lambda run, t: calls.TimerCall(run, t.timer_id, t.timeout, t.control),
-    task.CancelTimerTask: lambda run, t: calls.CancelTimerCall(run, t.timer_id),
-    task.ContinueAsNewWorkflowTask: _Continuation,
-    WaitForSignal: _Latch,
-    SubmittableContainer: lambda run, container: container.prepare(run),
-}
-
-
-def _call_of(kind: type[Any]) -> Callable[[Run, Any], Any] | None:
-    """For a subclass of the author's."""
-    return next((_CALLS[base] for base in kind.__mro__ if base in _CALLS), None)
-
-
-_VERDICTS: dict[task.TaskFailureContext.Decision, failures.Verdict] = {
-    task.TaskFailureContext.Decision.abort: failures.Fail(),
-    task.TaskFailureContext.Decision.ignore: failures.Ignore(),
-    task.TaskFailureContext.Decision.cancel: failures.Cancel(),
-}
-
-
 def _observe(function: Callable[[], Any], effect: dict[str, Any]) -> dict[str, Any]:
     try:
         return {**effect, "value": function()}
     except Exception as error:
         return {**effect, "error": f"{type(error).__name__}: {error}"}
-
-
-def overrides(workflow_class: type[Any], hook: str) -> bool:
-    """Whether the author has defined this hook."""
-    base = next((cls for cls in workflow_class.__mro__ if cls.__module__ == _LANGUAGE and hook in vars(cls)), None)
-    return getattr(workflow_class, hook, None) is not (getattr(base, hook, None) if base else None)
-
-
-_LANGUAGE = "simpleflow.workflow"

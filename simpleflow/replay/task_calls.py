@@ -13,7 +13,7 @@ from ..futures import Future
 from ..payloads import codec, signatures
 from ..registry import full_name
 from ..task import ActivityTask, ChildWorkflowTask
-from . import failures, names
+from . import failures, judging, names
 from . import state as s
 from .arguments import encoded, filled
 from .calls import ActivityCancellation, Call, ChildCancellation, RetryTimer, back_off
@@ -166,7 +166,7 @@ class TaskCall(Call):
             self.run.emit(self)
             return
         self.failed_attempts += 1
-        self.run.judge(self, record)
+        judging.judge(self.run, self, record)
 
     def _interrupted(self, record: Record) -> bool:
         """Whether a stop of our own ended it: that was no attempt."""
