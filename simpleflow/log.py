@@ -126,8 +126,12 @@ def setup_logging(color: ColorModes = ColorModes.AUTO) -> None:
         logging.config.dictConfig(config)
     except (ValueError, TypeError, AttributeError) as error:
         raise settings.SettingError(f"the setting LOGGING cannot be used: {error}: {error.__cause__}") from error
+    ours = logging.getLogger("simpleflow")
+    for handler in [handler for handler in ours.handlers if isinstance(handler, _Syslog)]:
+        ours.removeHandler(handler)
+        handler.close()
     if target := settings.SIMPLEFLOW_SYSLOG_TARGET:
-        logging.getLogger("simpleflow").addHandler(_syslog(target))
+        ours.addHandler(_syslog(target))
     if logging.lastResort is not None:  # for the loggers of authors who have configured none
         logging.lastResort.setFormatter(SimpleflowFormatter())
     silence_replays()
@@ -151,12 +155,16 @@ def _handlers() -> list[logging.Handler]:
     return handlers if logging.lastResort is None else [*handlers, logging.lastResort]
 
 
+class _Syslog(logging.handlers.SysLogHandler):
+    """The one of SIMPLEFLOW_SYSLOG_TARGET."""
+
+
 def _syslog(target: str) -> logging.Handler:
     host, _, port = target.rpartition(":")
     if not host or not port.isdecimal():
         raise settings.SettingError(f"SIMPLEFLOW_SYSLOG_TARGET is {target!r}, but should be host:port.")
     try:
-        handler = logging.handlers.SysLogHandler((host, int(port)))
+        handler = _Syslog((host, int(port)))
     except OSError as error:
         raise settings.SettingError(f"SIMPLEFLOW_SYSLOG_TARGET is {target!r}, which cannot be used: {error}") from error
     handler.setFormatter(SyslogFormatter())

@@ -9,6 +9,8 @@ import socket
 import sys
 from typing import Any
 
+from .. import settings
+
 _LONGEST = 256
 
 
@@ -24,7 +26,7 @@ def swf_identity() -> str:
         "exe": sys.executable,
     }
     try:
-        changes = json.loads(os.environ.get("SIMPLEFLOW_IDENTITY") or "{}")
+        changes = json.loads(settings.SIMPLEFLOW_IDENTITY or "{}")
     except ValueError:
         changes = {}
     if isinstance(changes, dict):

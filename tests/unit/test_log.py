@@ -84,7 +84,7 @@ def test_a_line_for_syslog() -> None:
 
 
 def test_a_line_says_what_it_is_about() -> None:
-    about = dict(run_id="r", event_id=7, domain="d", workflow_id="w", activity_id="a-1", task_list="l")
+    about = {"run_id": "r", "event_id": 7, "domain": "d", "workflow_id": "w", "activity_id": "a-1", "task_list": "l"}
     with logging_context.bound(**about):
         line = log.SimpleflowFormatter(log.ColorModes.NEVER).format(_record())
     assert f"pid={os.getpid()}, domain=d, workflow_id=w, run_id=r, activity_id=a-1, event_id=7]: 100% done" in line
@@ -199,6 +199,18 @@ def test_setup_sends_to_syslog(
         logger.warning("far away")
         assert b'"message":"far away"' in server.recv(4096)
     assert "far away" in capsys.readouterr().err
+
+
+def test_a_second_setup_does_not_send_twice(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.put_setting("LOGGING", {"version": 1, "disable_existing_loggers": False})
+    monkeypatch.setenv("SIMPLEFLOW_SYSLOG_TARGET", "127.0.0.1:9")
+    before = len(logger.handlers)
+    log.setup_logging()
+    log.setup_logging()
+    assert len(logger.handlers) == before + 1
+    monkeypatch.delenv("SIMPLEFLOW_SYSLOG_TARGET")
+    log.setup_logging()
+    assert len(logger.handlers) == before
 
 
 @pytest.mark.parametrize("target", ["localhost", "localhost:x", ":514"])

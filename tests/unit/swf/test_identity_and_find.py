@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,14 @@ def test_a_map_adds_replaces_and_takes_away(monkeypatch: pytest.MonkeyPatch) -> 
     who = json.loads(swf_identity())
     assert (who["version"], who["hostname"]) == ("abc", "h")
     assert "exe" not in who
+
+
+def test_the_map_may_stand_in_the_settings_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SIMPLEFLOW_IDENTITY", raising=False)
+    (tmp_path / "identity_settings.py").write_text('SIMPLEFLOW_IDENTITY = \'{"version": "abc"}\'\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SIMPLEFLOW_SETTINGS_MODULE", "identity_settings")
+    assert json.loads(swf_identity())["version"] == "abc"
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "1"])
