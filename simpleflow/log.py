@@ -127,9 +127,9 @@ def setup_logging(color: ColorModes = ColorModes.AUTO) -> None:
     except (ValueError, TypeError, AttributeError) as error:
         raise settings.SettingError(f"the setting LOGGING cannot be used: {error}: {error.__cause__}") from error
     ours = logging.getLogger("simpleflow")
-    for handler in [handler for handler in ours.handlers if isinstance(handler, _Syslog)]:
-        ours.removeHandler(handler)
-        handler.close()
+    for former in [handler for handler in ours.handlers if isinstance(handler, _Syslog)]:
+        ours.removeHandler(former)
+        former.close()
     if target := settings.SIMPLEFLOW_SYSLOG_TARGET:
         ours.addHandler(_syslog(target))
     if logging.lastResort is not None:  # for the loggers of authors who have configured none
