@@ -25,13 +25,7 @@ def read_input(text: str | None, file: TextIO | None) -> tuple[list[Any], dict[s
 
 def parse_input(text: str, source: str) -> tuple[list[Any], dict[str, Any]]:
     """Args and kwargs of an input. ``source`` is the option that it comes from. Raises Refusal."""
-    try:
-        value = json.loads(text, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise Refusal(f"{source} is not JSON: {error.msg} at {where}{_excerpt(text, error.pos)}.") from None
-    except (ValueError, RecursionError) as error:
-        raise Refusal(f"{source} is not JSON: {error}.") from None
+    value = parse_json(text, source)
     if isinstance(value, list):
         return value, {}
     if not isinstance(value, dict):
@@ -43,6 +37,17 @@ def parse_input(text: str, source: str) -> tuple[list[Any], dict[str, Any]]:
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         raise Refusal(f"{source}: args has to be a list and kwargs an object; {_FORMS}")
     return args, kwargs
+
+
+def parse_json(text: str, source: str, hint: str = "") -> Any:
+    """Any JSON. Raises Refusal, which ends with the hint."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Refusal(f"{source} is not JSON: {error.msg} at {where}{_excerpt(text, error.pos)}.{hint}") from None
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"{source} is not JSON: {error}.{hint}") from None
 
 
 def _no_number(name: str) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,9 +9,11 @@ import click
 from ..payloads.limits import JumboTooLargeError
 from ..payloads.objects import fields
 from ..replay.work import RunKey
+from ..swf.errors import Refused, SwfError
 from ..swf.executions import describe, first_event
 from .calling import Call, swf_command
 from .exits import Refusal, Unknown
+from .inputs import parse_json
 from .targets import EXECUTION, Shape
 
 _SIGNAL = Shape(("WORKFLOW_ID", "SIGNAL_NAME"), ("RUN_ID",))
@@ -54,13 +55,9 @@ def signal(call: Call, text: str | None) -> None:
 def _input(text: str | None) -> dict[str, str]:
     if text is None:
         return {}
+    parse_json(text, "--input", """ A text is written with quotes, as in --input '"text"'.""")
     try:
-        json.loads(text)
         return {"input": fields().store("input", text)}
-    except json.JSONDecodeError as error:
-        raise Refusal(
-            f"--input is not JSON: {error}. A text is written with quotes, as in --input '\"text\"'."
-        ) from None
     except JumboTooLargeError as error:
         raise Refusal(str(error)) from None
 
@@ -77,14 +74,30 @@ def restart(call: Call) -> None:
     found = describe(call.client, key)
     request = _start_like(key, found, first_event(call.client, key)["workflowExecutionStartedEventAttributes"])
     if found["executionInfo"]["executionStatus"] == "OPEN":
-        _terminate(call, key, "workflow.restart")
-    run_id = call.client.call("StartWorkflowExecution", request)["runId"]
+        _end(call, key)
+    try:
+        run_id = call.client.call("StartWorkflowExecution", request)["runId"]
+    except SwfError as error:
+        told = f"the execution {key.workflow_id!r} is closed, and was not started again: {error}"
+        raise click.ClickException(told) from None
     click.echo(f"{key.workflow_id} {run_id}")
 
 
+def _end(call: Call, key: RunKey) -> None:
+    """Terminate it, unless it has just ended by itself."""
+    try:
+        _terminate(call, key, "workflow.restart")
+    except Refused as error:
+        if error.code != "UnknownResourceFault":
+            raise
+
+
 def _start_like(key: RunKey, found: dict[str, Any], started: dict[str, Any]) -> dict[str, Any]:
-    """The request that starts a run once more."""
-    configuration = found["executionConfiguration"]
+    """The request that starts a run once more.
+
+    What SWF describes as its task list may be the one of the process that has the run.
+    """
+    configuration = {**found["executionConfiguration"], "taskList": started["taskList"]}
     request = {
         "domain": key.domain,
         "workflowId": key.workflow_id,

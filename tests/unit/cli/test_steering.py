@@ -11,6 +11,7 @@ from support.command_line import Ran, run
 from support.stage import DOMAIN, INPUT, TAGS, Stage
 
 from simpleflow.cli.exits import Exit
+from simpleflow.swf.errors import Refused
 
 
 @pytest.fixture
@@ -90,3 +91,52 @@ def test_restart_starts_the_same_again(stage: Stage, state: str) -> None:
     if state == "open":
         reason = last_event(stage, state)["workflowExecutionTerminatedEventAttributes"]["reason"]
         assert reason == "workflow.restart"
+
+
+def test_restart_starts_on_the_task_list_of_the_start(stage: Stage) -> None:
+    """And not on that of the process that had the run."""
+    stage.start("w")
+    task = stage.on("PollForDecisionTask", taskList={"name": "w"})
+    own = {"taskList": {"name": "one process"}, "taskListScheduleToStartTimeout": "10"}
+    stage.call("RespondDecisionTaskCompleted", taskToken=task["taskToken"], decisions=[], **own)
+    shown = described(stage, "w", stage.runs["w"][-1])["executionConfiguration"]
+    assert shown["taskList"] == {"name": "one process"}
+    _, run_id = run("workflow.restart", DOMAIN, "w").stdout.split()
+    assert described(stage, "w", run_id)["executionConfiguration"] == {**shown, "taskList": {"name": "w"}}
+
+
+def test_restart_of_what_has_just_ended(stage: Stage) -> None:
+    gone = Refused("TerminateWorkflowExecution", "UnknownResourceFault", "Unknown execution: w", 400)
+    call, closed = stage.client.call, []
+
+    def end_first(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        answer = call(operation, request)
+        if operation == "TerminateWorkflowExecution" and not closed:
+            closed.append(request)
+            raise gone
+        return answer
+
+    stage.client.call = end_first  # type: ignore[method-assign]
+    assert run("workflow.restart", DOMAIN, "open").code == Exit.DONE
+    assert closed
+
+
+def test_a_restart_that_ends_in_the_middle_says_what_is_done(stage: Stage) -> None:
+    denied = Refused("StartWorkflowExecution", "TypeDeprecatedFault", "examples.basic", 400)
+    stage.client.fail_next["StartWorkflowExecution"] = [denied]
+    ran = run("workflow.restart", DOMAIN, "open")
+    assert (ran.code, ran.stdout) == (Exit.FAILED, "")
+    assert ran.stderr == f"Error: the execution 'open' is closed, and was not started again: {denied}\n"
+
+
+def test_a_termination_that_is_refused_starts_nothing(stage: Stage) -> None:
+    denied = Refused("TerminateWorkflowExecution", "AccessDeniedException", "no", 400)
+    stage.client.fail_next["TerminateWorkflowExecution"] = [denied]
+    ran = run("workflow.restart", DOMAIN, "open")
+    assert (ran.code, ran.stderr) == (Exit.FAILED, f"Error: {denied}\n")
+
+
+@pytest.mark.parametrize("text", ["NaN", "[" * 100_000, "{"])
+def test_what_no_reader_of_json_takes_is_refused(stage: Stage, text: str) -> None:
+    ran = run("workflow.signal", DOMAIN, "open", "go", "--input", text)
+    assert ran.code == Exit.USAGE and "--input is not JSON" in ran.stderr and ran.stderr.count("\n") == 1
