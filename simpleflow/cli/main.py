@@ -7,6 +7,7 @@ import gc
 import importlib
 import os
 import re
+import signal
 import sys
 from collections import UserDict
 from collections.abc import Iterator
@@ -138,7 +139,9 @@ def main() -> NoReturn:
     """Run the command line and exit with its code."""
     sys.path[:0] = [os.getcwd()]
     gc.set_threshold(50_000)  # histories are many small objects that stay; looking for garbage among them is slow
-    sys.exit(run())
+    status = run()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C needs no traceback
+    sys.exit(status)
 
 
 def run(arguments: list[str] | None = None) -> int:

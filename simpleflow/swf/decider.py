@@ -15,6 +15,7 @@ import random
 import socket
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -165,7 +166,7 @@ class Decider:
         try:
             decisions = self._decide(client, work)
             if decisions is not None:
-                logger.debug("decided: %s", Payload(decisions.decisions))
+                logger.debug("decided: %s", _Told(decisions))
                 for missing in decisions.register:
                     register_type(client, self._domain, missing, self._task_list)
                 self._respond(client, work, decisions, leaving)
@@ -245,6 +246,19 @@ class Decider:
         events = whole_history(client, work.key)
         if events[-1]["eventType"] in CLOSING:
             self._engine.closed(work.key, work.workflow_type, events)
+
+
+class _Told:
+    """The decisions by their types, for a line that may not be written."""
+
+    __slots__ = ("_decisions",)
+
+    def __init__(self, decisions: Decisions) -> None:
+        self._decisions = decisions.decisions
+
+    def __str__(self) -> str:
+        counts = Counter(decision["decisionType"] for decision in self._decisions)
+        return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing yet"
 
 
 def _own_list(task_list: str) -> str:

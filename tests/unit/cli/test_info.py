@@ -97,7 +97,7 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_secret_in_any_format(monkeypatch: pytest.MonkeyPatch, format: str) -> None:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    settings.put_setting("LOGGING", {"version": 1, "x": "secret9"})
+    settings.put_setting("LOGGING", {"version": 1, "disable_existing_loggers": False, "x": "secret9"})
     settings.put_setting("SIMPLEFLOW_S3_HOST", "https://a:secret10@s3.example")
     ran = run("info", "--format", format)
     assert (ran.code, ran.stderr) == (0, "")

@@ -392,3 +392,13 @@ def test_nothing_ends_a_poller(error: Exception, caplog: pytest.LogCaptureFixtur
     decider._poll("decide", stop)
     assert f"poll of decide failed (1 in a row): {error}" in caplog.text
     assert ("Traceback" in caplog.text) == isinstance(error, ValueError)
+
+
+def test_decisions_are_told_by_their_types(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "simpleflow.swf.decider")
+    world = World(Triples)
+    world.start(Triples, 2)
+    world.finish()
+    told = [record.getMessage() for record in caplog.records if record.name == "simpleflow.swf.decider"]
+    assert told[0] == "decided: 1 ScheduleActivityTask"
+    assert told[-1] == "decided: 1 CompleteWorkflowExecution"
