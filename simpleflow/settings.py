@@ -24,7 +24,7 @@ class SettingError(ValueError):
 class Setting:
     """``parse`` reads the text of an environment variable; None if the setting cannot come from there.
 
-    A ``default`` that can be called is called at each use.
+    A ``default`` that can be called is called at each use; its docstring says what comes of it.
     """
 
     default: Any
@@ -75,10 +75,12 @@ def _number(default: float, meaning: str) -> Setting:
 
 
 def _activity_timeout() -> Any:
+    """That of ACTIVITY_DEFAULT_TIMEOUT."""
     return get("ACTIVITY_DEFAULT_TIMEOUT")
 
 
 def _logging() -> dict[str, Any]:
+    """To stderr, from LOG_LEVEL on, in the form of SIMPLEFLOW_LOG_FORMAT."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
