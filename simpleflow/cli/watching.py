@@ -127,13 +127,22 @@ def _more(item: Item, look: Look) -> Iterator[str]:
 
 def _watch_live(watched: _Watched, look: Look) -> None:
     console = Console(no_color=not look.colored, highlight=False)
+    drawn = 0
+
+    def draw(changes: list[Item]) -> None:
+        """Only what looks different: times are in whole seconds."""
+        nonlocal drawn
+        now = calling.clock.now_ms() / 1000
+        if changes or int(now) != drawn:
+            live.update(_picture(watched, look, console.size.height, now), refresh=True)
+            drawn = int(now)
+
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        watched.follow(lambda _: live.update(_picture(watched, look, console.size.height), refresh=True))
+        watched.follow(draw)
 
 
-def _picture(watched: _Watched, look: Look, height: int) -> Table:
+def _picture(watched: _Watched, look: Look, height: int, now: float) -> Table:
     progress = watched.progress
-    now = calling.clock.now_ms() / 1000
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, min_width=_LONGEST_STATE)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")

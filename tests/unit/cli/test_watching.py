@@ -246,6 +246,17 @@ def test_each_task_has_a_line(stage: Stage, monkeypatch: pytest.MonkeyPatch, wid
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")  # the cursor is there again
 
 
+def test_it_is_drawn_again_when_it_looks_different(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def a_second() -> None:
+        stage._now_ms += 1000
+
+    stage.start("w")
+    pauses(monkeypatch, lambda: None, lambda: None, a_second, lambda: stage.decide("w", complete()))
+    _, _, written = watched(monkeypatch, "w", 80, 24)
+    drawn = re.findall(r"(?:running|completed) +w ", re.sub(r"\x1b\[[0-9;]*m", "", written))
+    assert len(drawn) == 4  # at first, a second later, at the end, and what stays
+
+
 def test_the_last_picture_stays_and_the_reason_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     code, lines, _ = watched(monkeypatch, "failed", 80, 24)
     assert code == Exit.FAILED
