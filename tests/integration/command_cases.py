@@ -97,7 +97,7 @@ CASES: dict[str, Sees | Does | Elsewhere] = {
         ("open",),
     ),
     "workflow.cancel": Does("{domain} {id}", Exit.NOT_FOUND, {"open": Exit.DONE}),
-    "workflow.replay": Elsewhere("tests/unit/cli/test_replay.py::test_each_of_several_files_has_a_row"),
+    "workflow.replay": Elsewhere("tests/unit/cli/test_replay_command.py::test_each_of_several_files_has_a_row"),
     "workflow.result": Does("{domain} {id}", codes=_BY_END),
     "workflow.restart": Does("{domain} {id}"),
     "workflow.signal": Does("{domain} {id} gö {run} --input [1]", Exit.NOT_FOUND, {"open": Exit.DONE}),

@@ -238,3 +238,9 @@ def test_the_project_speaks_of_itself_alone() -> None:
         if FOREIGN.search(line)
     ]
     assert found == []
+
+
+def test_names_of_test_files_are_unique() -> None:
+    """pytest imports them by their bare names: one name twice, and nothing is run at all."""
+    names = [path.name for path in ROOT.joinpath("tests").rglob("test_*.py")]
+    assert not {name for name in names if names.count(name) > 1}
