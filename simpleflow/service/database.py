@@ -17,6 +17,7 @@ VERSION = 1
 #: Marks a SQLite file as a journal of this service ("sflo").
 _APPLICATION_ID = 0x73666C6F
 _PAGE_CACHE_KIB = 16_384
+_SQLITE = b"SQLite format 3\0"
 
 
 class StoreError(Exception):
@@ -36,6 +37,7 @@ class Database:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
+        _refuse_other_files(self.path)
         _make_directory(self.path.parent)
         self._lock = _lock(self.path)
 
@@ -95,12 +97,23 @@ def explain(path: Path, error: Exception) -> StoreError:
 
 def damaged(path: Path, error: Exception) -> StoreRefused:
     return StoreRefused(
-        f"The database {path} is damaged ({type(error).__name__}: {error}): stop the service and run "
-        f"`simpleflow service.check --db {path} --repair`, or put a backup in its place"
+        f"The database {path} is damaged ({type(error).__name__}: {error}): stop the service and put a backup in its "
+        f"place; `simpleflow service.check --db {path} --repair` helps where only what follows from the events is wrong"
     )
 
 
 # -- files ---------------------------------------------------------------------------------------
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Before the lock is put beside it and its mode is changed: it may be anybody's."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(_SQLITE))
+    except OSError:
+        return  # none there yet; whatever else is wrong with it is told where it is opened
+    if begin not in (b"", _SQLITE):
+        raise StoreRefused(f"{path} is no SQLite database: name another file with --db, or put a backup in its place")
 
 
 def _make_directory(path: Path) -> None:

@@ -215,7 +215,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "swf.db").write_bytes(b"These are not the bytes of a database." * 200)
     code, told = refused("--db", tmp_path / "swf.db", "--port", 0)
     assert code == 1
-    assert f"The database {tmp_path / 'swf.db'} is damaged" in told and "service.check" in told and "backup" in told
+    assert f"{tmp_path / 'swf.db'} is no SQLite database" in told and "--db" in told and "backup" in told
 
 
 def test_a_database_that_is_damaged_inside(serve: Callable[..., Started], tmp_path: Path) -> None:

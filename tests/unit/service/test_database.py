@@ -83,7 +83,17 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     path.write_bytes(b"not a database at all" * 100)
-    with Database(path) as opened, pytest.raises(StoreRefused, match=r"is damaged .*service\.check --db"):
+    path.chmod(0o644)
+    with pytest.raises(StoreRefused, match=f"{path} is no SQLite database: name another file with --db"):
+        Database(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["journal.db"]
+    assert mode(path) == 0o644
+
+
+def test_a_database_without_its_pages_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    path.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    with Database(path) as opened, pytest.raises(StoreRefused, match=r"is damaged .*backup.*service\.check --db"):
         opened.connect()
 
 

@@ -46,7 +46,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 def test_a_database_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"x" * 4096)
-    assert "is damaged" in refusal(Options(tmp_path / "x.db", port=0), StoreRefused)
+    assert "is no SQLite database" in refusal(Options(tmp_path / "x.db", port=0), StoreRefused)
 
 
 @pytest.mark.parametrize("host, shown", [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
