@@ -46,7 +46,9 @@ def parse_json(text: str, source: str, hint: str = "") -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Refusal(f"{source} is not JSON: {error.msg} at {where}{_excerpt(text, error.pos)}.{hint}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise Refusal(f"{source} nests too deep.{hint}") from None
+    except ValueError as error:
         raise Refusal(f"{source} is not JSON: {error}.{hint}") from None
 
 

@@ -291,7 +291,7 @@ class Walk:
         except EncodeError:
             raise
         except TypeError as error:
-            raise EncodeError(render(self.root, path), f"{error}" or problem) from error
+            raise EncodeError(render(self.root, path), f"{error}" or problem) from None
 
 
 def ordered(parts: list[Any]) -> list[Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import TaskException
+from ..payloads import codec
 from ..payloads.fields import INLINE, Fields
 from ..tracebacks import author_traceback
 from .decisions import Wire, decision
@@ -31,13 +32,24 @@ def completed(result: str) -> Ending:
 
 
 def failed(reason: str, details: str | None = None, fields: Fields = INLINE) -> Ending:
-    """A reason that is too long stands whole in the details; details that are too long for ``fields`` are cut."""
+    """A reason that is too long stands whole in the details; details that are too long for ``fields`` are cut.
+
+    JSON in which a worker told the message is left as it is, so that whoever reads it still can.
+    """
     short = fields.brief("reason", reason)
-    if fields.fetch(short) != reason:
+    if fields.fetch(short) != reason and not _tells_message(details):
         details = f"{reason}\n{details or ''}"
     if details is not None:
         details = fields.fitting("details", details)
     return Ending(FAILED, decision(FAILED, reason=short, details=details))
+
+
+def _tells_message(details: str | None) -> bool:
+    try:
+        told = codec.decode(details)
+    except codec.DecodeError:
+        return False
+    return isinstance(told, dict) and "message" in told
 
 
 def canceled() -> Ending:

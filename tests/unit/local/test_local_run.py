@@ -46,6 +46,16 @@ def boom() -> None:
     raise ValueError("boom")
 
 
+@activity.with_attributes(raises_on_failure=True)
+def long_boom() -> None:
+    raise ValueError("x" * 300)
+
+
+@activity.with_attributes(raises_on_failure=True)
+def odd() -> Any:
+    return {"rows": [1, object()]}
+
+
 def test_the_result_is_what_run_returned(check: bool) -> None:
     class Sum(Workflow):
         def run(self, x: int, y: int = 5) -> Any:
@@ -333,6 +343,28 @@ def test_a_long_reason_is_told_once() -> None:
             self.fail("x" * 300)
 
     assert ended(Long).explain() == "Workflow execution failed: " + "x" * 300
+
+
+def test_a_long_message_of_an_activity_leaves_its_details_readable() -> None:
+    class Long(Workflow):
+        def run(self) -> Any:
+            return self.submit(long_boom).result
+
+    run = ended(Long)
+    assert json.loads(run.details)["message"] == "x" * 300
+    told_why = run.explain()
+    assert told_why.count("x" * 300) == 1
+    assert told_why.endswith("ValueError: " + "x" * 300)
+
+
+def test_what_cannot_be_encoded_is_told_without_our_own_errors() -> None:
+    class Odd(Workflow):
+        def run(self) -> Any:
+            return self.submit(odd).result
+
+    told_why = ended(Odd).explain()
+    assert 'result["rows"][1] is of type object' in told_why
+    assert "TypeError" not in told_why and "direct cause" not in told_why
 
 
 def test_each_failed_attempt_is_logged(caplog: pytest.LogCaptureFixture) -> None:
