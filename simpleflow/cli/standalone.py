@@ -6,8 +6,9 @@ import importlib
 import os
 import re
 import shlex
+import signal
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 from click.core import ParameterSource
@@ -117,9 +118,20 @@ def standalone(
     )
     place = _place(domain, embedded, endpoint_url, db)
     click.echo(place.told, err=True)
-    one_run = importlib.import_module("simpleflow.cli.one_run")  # while the service starts
-    status: int = one_run.run(asked, place, stdout)
+    status: int = _loaded().run(asked, place, stdout)
     return status
+
+
+def _loaded() -> Any:
+    """What runs an execution, which is loaded while the service starts.
+
+    Ctrl-C waits for it: modules that are being imported are known to swallow it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return importlib.import_module("simpleflow.cli.one_run")
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 # -- where
