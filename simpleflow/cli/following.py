@@ -75,7 +75,7 @@ class Follower:
             try:
                 found = look()
             except SwfError as error:
-                if not _passes(error):
+                if not passes(error):
                     raise
                 if not told:
                     click.echo(f"{error}; still waiting", err=True)
@@ -85,7 +85,8 @@ class Follower:
                 yield found
 
 
-def _passes(error: SwfError) -> bool:
+def passes(error: SwfError) -> bool:
+    """Whether the same request may succeed later."""
     return isinstance(error, Unreachable) or (isinstance(error, Refused) and error.transient)
 
 

@@ -35,7 +35,7 @@ from .crew import ENDING_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS, Crew, Roles, 
 from .decider import DeciderOptions, prepare
 from .embedded import Embedded, EmbeddedError
 from .exits import Exit, Unknown, exit_of
-from .following import readable, result_of
+from .following import passes, readable, result_of
 from .output import LineWatcher, write_last_line
 from .progress import Progress, picture
 from .screen import Relay, Screen
@@ -58,7 +58,7 @@ def run(asked: Asked, place: Place, stdout: LineWatcher) -> int:
     relay, stop = Relay(screen), Stop()
     plan = Plan((), asked.before, asked.after, asked.color)
     crew = Crew(Roles(asked.workflow, asked.domain, asked.nb_deciders, asked.nb_workers, asked.heartbeat, plan), relay)
-    ended, patience = None, GRACE_SECONDS
+    key, ended, patience = None, None, GRACE_SECONDS
     try:
         what = _what(asked)
         if asked.old is not None:
@@ -75,7 +75,8 @@ def run(asked: Asked, place: Place, stdout: LineWatcher) -> int:
             patience = PATIENCE_SECONDS + ENDING_SECONDS
             screen.say(f"stopping; activities that run have {PATIENCE_SECONDS:g} s to finish")
     except SwfError as error:
-        raise click.ClickException(str(error)) from None
+        onward = f"\nto go on: {asked.go_on(key.workflow_id)}" if key else ""
+        raise click.ClickException(f"{error}{onward}") from None
     finally:
         crew.stop(patience, stop)
         relay.end()
@@ -173,6 +174,7 @@ class _Follower:
         self._progress = Progress(key.workflow_id)
         self._told = ""
         self._tell_next = 0.0
+        self._troubled = False
 
     def follow(self, stop: Stop) -> End | None:
         """The end; None if the user stops first."""
@@ -180,14 +182,23 @@ class _Follower:
         while not stop.wait(look_seconds):
             try:
                 ended = self._look()
-            except Unreachable:
-                if self._service is None:
-                    raise
-                self._service.revive()
+            except SwfError as error:
+                self._bear(error)
                 continue
+            self._troubled = False
             if ended is not None:
                 return ended
         return None
+
+    def _bear(self, error: SwfError) -> None:
+        """The execution goes on whether or not it can be watched just now. Raises what will not pass."""
+        if not passes(error):
+            raise error
+        if self._service is not None and isinstance(error, Unreachable):
+            self._service.revive()
+        elif not self._troubled:
+            self._troubled = True
+            self._screen.say(f"{error}; still waiting")
 
     def _look(self) -> End | None:
         if not self._display:

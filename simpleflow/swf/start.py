@@ -65,12 +65,19 @@ def start(client: Client, what: Start) -> RunKey:
     try:
         run_id = client.call("StartWorkflowExecution", request)["runId"]
     except Refused as error:
+        if error.code == "WorkflowExecutionAlreadyStartedFault":
+            raise _is_open(error, what.workflow_id) from None
         if error.code != "UnknownResourceFault" or not error.message.startswith("Unknown type"):
             raise
         missing = MissingType("workflow", str(what.workflow.name), str(what.workflow.version))
         register_type(client, what.domain, missing, what.task_list)
         run_id = client.call("StartWorkflowExecution", request)["runId"]
     return RunKey(what.domain, what.workflow_id, run_id)
+
+
+def _is_open(error: Refused, workflow_id: str) -> Refused:
+    told = f"an execution {workflow_id!r} is open; choose another workflow id, or go on with that one (--resume)"
+    return Refused(error.operation, error.code, told, error.status)
 
 
 @dataclass(frozen=True, slots=True)
