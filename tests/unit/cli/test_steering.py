@@ -136,7 +136,9 @@ def test_a_termination_that_is_refused_starts_nothing(stage: Stage) -> None:
     assert (ran.code, ran.stderr) == (Exit.FAILED, f"Error: {denied}\n")
 
 
-@pytest.mark.parametrize("text", ["NaN", "[" * 100_000, "{"])
-def test_what_no_reader_of_json_takes_is_refused(stage: Stage, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"), [("NaN", "is not JSON"), ("[" * 100_000, "nests too deep"), ("{", "is not JSON")]
+)
+def test_what_no_reader_of_json_takes_is_refused(stage: Stage, text: str, why: str) -> None:
     ran = run("workflow.signal", DOMAIN, "open", "go", "--input", text)
     assert ran.code == Exit.USAGE and "--input is not JSON" in ran.stderr and ran.stderr.count("\n") == 1
