@@ -35,7 +35,6 @@ def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     yield
 
 
-
 def greeting() -> str:
     return subprocess.check_output(["greet"], text=True)
 
