@@ -129,6 +129,13 @@ def test_it_builds_without_warnings(built: Built) -> None:
     assert {str(path.relative_to(DOCS).with_suffix("")) for path in DOCS.rglob("*.rst")} <= set(built.pages)
 
 
+def test_the_readme_and_the_changelog_lead_to_pages_that_exist() -> None:
+    texts = [(ROOT / name).read_text() for name in ("README.rst", "CHANGELOG.rst")]
+    links = {link for text in texts for link in re.findall(r"<([\w./-]+\.rst)>", text)}
+    assert len(links) > 10
+    assert {link for link in links if not (ROOT / link).exists()} == set()
+
+
 # -- commands
 
 
