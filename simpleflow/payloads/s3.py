@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from .. import settings
 from ..exceptions import PayloadError, PayloadGone, PayloadUnavailable
@@ -111,6 +111,11 @@ def _unavailable(reference: Reference, error: Exception) -> PayloadUnavailable:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, NoCredentialsError):
+        return (
+            "no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile (AWS_PROFILE), or let "
+            "SIMPLEFLOW_JUMBO_FIELDS_BUCKET name a directory (file:///…)"
+        )
     return f"{type(error).__name__}: {error}"
 
 

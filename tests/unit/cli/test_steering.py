@@ -141,4 +141,4 @@ def test_a_termination_that_is_refused_starts_nothing(stage: Stage) -> None:
 )
 def test_what_no_reader_of_json_takes_is_refused(stage: Stage, text: str, why: str) -> None:
     ran = run("workflow.signal", DOMAIN, "open", "go", "--input", text)
-    assert ran.code == Exit.USAGE and "--input is not JSON" in ran.stderr and ran.stderr.count("\n") == 1
+    assert ran.code == Exit.USAGE and f"--input {why}" in ran.stderr and ran.stderr.count("\n") == 1

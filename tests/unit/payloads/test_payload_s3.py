@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 from support.s3_script import Script, scripted
 
 from simpleflow.exceptions import PayloadError, PayloadGone, PayloadUnavailable, PayloadWrong
@@ -122,3 +123,15 @@ def test_a_client_of_each_process(script: Script) -> None:
     if not child:
         os._exit(0 if not s3._clients else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_no_credentials(store: s3.S3Store, reference: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(s3, "client", refuse)
+    for act in (lambda: store.get(reference), lambda: store.put(reference, BODY)):
+        with pytest.raises(
+            PayloadUnavailable, match=r"s3://bucket/prefix/.*: no AWS credentials; set AWS_ACCESS_KEY_ID"
+        ):
+            act()
