@@ -293,7 +293,7 @@ def errors() -> set[str]:
     return found
 
 
-def test_every_error_is_in_the_reference_with_what_to_do(built: Built) -> None:
+def test_every_error_is_in_the_reference(built: Built) -> None:
     assert built.python("exception") | INTERNAL == errors()
     assert built.python("exception") & INTERNAL == set()
 
