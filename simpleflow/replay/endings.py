@@ -75,14 +75,19 @@ def driven(coroutine: Coroutine[Any, Any, Any]) -> Any:
     try:
         coroutine.send(None)
         while True:
-            coroutine.throw(
-                TypeError(
-                    "`async def run` can await the futures that submit returns and futures.wait(…); anything else, "
-                    "like asyncio's own awaitables, knows nothing of the history. Make an activity of it."
-                )
-            )
+            coroutine.throw(TypeError(_FOREIGN))
     except StopIteration as end:
         return end.value
+    except RuntimeError as error:
+        if str(error) != "no running event loop":
+            raise
+        raise TypeError(_FOREIGN) from error  # many of asyncio's own do not get as far as being awaited
+
+
+_FOREIGN = (
+    "`async def run` can await the futures that submit returns and futures.wait(…); anything else, "
+    "like asyncio's own awaitables, knows nothing of the history. Make an activity of it."
+)
 
 
 #: Where an object stands in memory.

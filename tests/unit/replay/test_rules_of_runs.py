@@ -219,6 +219,19 @@ def test_async_run_knows_no_other_awaitables() -> None:
     assert result_of(run) is True
 
 
+def test_what_asks_for_an_event_loop_is_told_the_same() -> None:
+    async def run(self: Workflow) -> None:
+        await asyncio.sleep(1)
+
+    world = World(of(run))
+    key = world.start(of(run))
+    world.drive()
+    kind, closing = world.close_event(key)
+    assert kind == "WorkflowExecutionFailed"
+    assert "TypeError" in closing["reason"] and "futures.wait" in closing["reason"]
+    assert "await asyncio.sleep(1)" in closing["details"]
+
+
 # -- threads
 
 
