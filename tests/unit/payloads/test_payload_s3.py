@@ -131,7 +131,5 @@ def test_no_credentials(store: s3.S3Store, reference: Reference, monkeypatch: py
 
     monkeypatch.setattr(s3, "client", refuse)
     for act in (lambda: store.get(reference), lambda: store.put(reference, BODY)):
-        with pytest.raises(
-            PayloadUnavailable, match=r"s3://bucket/prefix/.*: no AWS credentials; set AWS_ACC"
-        ):
+        with pytest.raises(PayloadUnavailable, match=r"s3://bucket/prefix/.*: no AWS credentials; set AWS_ACC"):
             act()
