@@ -26,9 +26,12 @@ def _quiet() -> Iterator[None]:
 
 
 def prepare(cluster: Cluster) -> None:
-    """Nothing sleeps, and the steps that are done stand in a set of this cluster."""
+    """Nothing sleeps, no program is fetched, and the steps that are done stand in a set of this cluster."""
     basic = importlib.import_module("examples.basic")
     cluster.replace(basic.delay, lambda seconds, x: x)
+    one, two = (importlib.import_module(f"examples.download{number}") for number in (1, 2))
+    for greet, words in ((one.greet, "hello"), (two.greet, "hello"), (two.greet_again, "welcome back")):
+        cluster.replace(greet, lambda name, words=words: f"{words}, {name}")
     done: set[str] = set()
     cluster.replace(step.GetStepsDoneTask, lambda bucket, path: sorted(done))
     cluster.replace(step.MarkStepDoneTask, lambda bucket, path, name: done.add(name))
@@ -38,6 +41,7 @@ def prepare(cluster: Cluster) -> None:
 def test_example(example: str, number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "simpleflow").symlink_to(ROOT / "simpleflow" / "testing")  # a few files to count are enough
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SIMPLEFLOW_JUMBO_FIELDS_BUCKET", "memory://objects")
     options = commands_of(example)[number]
     path = next(option for option in options if option.startswith("examples.") and option.split(".")[2][0].isupper())
     module, _, name = path.rpartition(".")

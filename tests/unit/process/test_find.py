@@ -57,7 +57,7 @@ def test_importing_a_module_may_define_the_activity(module: Path) -> None:
         ("decimal.Decimal", "decimal.Decimal is the class Decimal; expected an activity."),
         ("nosuchpackage.f", "unable to import 'nosuchpackage.f': there is no module 'nosuchpackage' in"),
         ("json.lods", "unable to import 'json.lods': json has no lods. Did you mean loads?"),
-        ("f", "unable to import 'f': expected a module and a name"),
+        ("nodots", "unable to import 'nodots': expected a module and a name"),
     ],
 )
 def test_what_is_no_activity_is_never_called(path: str, message: str) -> None:
