@@ -1,6 +1,6 @@
 """docs/compat.rst accounts for every public name of simpleflow 0.35, and says what is so.
 
-Each row has a name and one of: the tests that exercise it, ``later: <part>``, ``differs: <reason>``.
+Each row has a name and one of: the tests that exercise it, ``differs: <reason>``.
 """
 
 import ast
@@ -22,8 +22,6 @@ from simpleflow.cli import main as command_line
 ROOT = Path(__file__).resolve().parents[2]
 # Parameters that can be given by position only.
 RENAMED = {"simpleflow.exceptions.WorkflowException(workflow)"}
-# What is still to come. Whoever finishes a part takes it out here; then each row that waits for it has to say more.
-PARTS = {"Command line"}
 
 
 class Row(NamedTuple):
@@ -31,10 +29,6 @@ class Row(NamedTuple):
     name: str
     text: str
     tests: list[str]
-
-    @property
-    def promises(self) -> bool:
-        return self.text.startswith("later: ")
 
 
 @functools.cache
@@ -141,12 +135,11 @@ def test_each_name_has_one_row_and_each_row_a_name() -> None:
     assert sorted(listed) == sorted(names())
 
 
-def test_each_row_says_one_of_three_things() -> None:
+def test_each_row_says_one_of_two_things() -> None:
     odd = [
         row
         for row in rows()
         if not re.fullmatch(r"tests/\S+?( tests/\S+?)*(: .{10,})?", row.text, re.DOTALL)
-        and not (row.promises and row.text.removeprefix("later: ") in PARTS)
         and not re.fullmatch(r"differs: .{20,}", row.text, re.DOTALL)
     ]
     assert odd == []
