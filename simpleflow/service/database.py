@@ -91,7 +91,8 @@ def explain(path: Path, error: Exception) -> StoreError:
     if isinstance(error, PermissionError):
         return StoreRefused(f"No permission for the database {path} ({error}): run as its owner, or name another --db")
     return StoreFailed(
-        f"The database {path} cannot be used now ({error}): see to the disk; a service goes on by itself, a local run when it is started again"
+        f"The database {path} cannot be used now ({error}): see to the disk; a service goes on by itself, "
+        "a local run when it is started again"
     )
 
 
