@@ -46,7 +46,7 @@ def encode(value: object, hole: Hole | None = None, root: str = "value") -> str:
 
 def encode_simple(value: object) -> str | None:
     """The same for a value that needs no walk, as nearly all do; None for others."""
-    if _fits_orjson(value):
+    if _is_flat(value) or _fits_orjson(value):
         try:
             return orjson.dumps(value, _unfold, _OPTIONS).decode()
         except TypeError:
@@ -102,6 +102,23 @@ def embedded(text: str | None) -> str:
 _ATOMS = frozenset((str, int, bool, type(None)))
 _LEAVES = _ATOMS | frozenset(TEXTS)
 _PLAIN = _LEAVES | {float}
+
+
+def _is_flat(value: object) -> bool:
+    """Whether it is a dict whose members are atoms, or hold nothing else: as the arguments of nearly all calls do."""
+    if type(value) is not dict:
+        return False
+    for part in value.values():
+        kind = type(part)
+        if kind is list:
+            if not _ATOMS.issuperset(map(type, part)):
+                return False
+        elif kind is dict:
+            if not _ATOMS.issuperset(map(type, part.values())):
+                return False
+        elif kind not in _ATOMS:
+            return False
+    return True
 
 
 #: Parts from which it pays to look at a container at the speed of C, which begins slowly.

@@ -78,7 +78,8 @@ class Fields:
         Raises JumboTooLargeError, PayloadUnavailable (the user's codec).
         """
         most = LIMITS[field] if limit is None else limit
-        inline = self.inline(field, text)
+        bare = type(text) is str and self.codec is None and not text.startswith(jumbo.PREFIX)  # as nearly all are
+        inline = text if bare else self.inline(field, text)
         if len(inline) <= most:
             return inline
         if self.write is None:
