@@ -150,7 +150,7 @@ class Workflow:
     def side_effect(self, fn: Callable[[], T], name: str | None = None) -> T:
         """Call ``fn`` once, record what it returns, and return that at every replay.
 
-        What it raises is recorded as well, and raised as TaskFailed.
+        What it raises is recorded as well, and raised as TaskFailed. It cannot submit or wait.
         """
         return self._executor.side_effect(fn, name or str(getattr(fn, "__name__", "side effect")))  # type: ignore[no-any-return]
 

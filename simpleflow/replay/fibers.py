@@ -51,7 +51,8 @@ class Fiber(greenlet.greenlet):
 class Fibers:
     """All fibers of a run. Belongs to the thread that made it.
 
-    ``running`` is the fiber that has the thread; None in the hub. Once ``halted``, no fiber goes on any more.
+    ``running`` is the fiber that has the thread; None in the hub. Once ``halted``, no fiber goes on any more. While
+    ``observing``, it calls what no replay will call again, so that must leave no trace in the run.
     """
 
     def __init__(self, replaying: Replaying) -> None:
@@ -63,6 +64,15 @@ class Fibers:
         self.running: Fiber | None = None
         self.halted = False
         self.closed = False
+        self.observing = False
+
+    def check_part(self) -> None:
+        """Raises in the function of a side effect."""
+        if self.observing:
+            raise RuntimeError(
+                "the function of side_effect has no part in the run, since no replay calls it: "
+                "it cannot submit, wait, or take self.random, self.uuid4() or another side effect."
+            )
 
     def current(self) -> Fiber | None:
         """The fiber that is running; None in the hub. Raises where the caller has no part in this run."""
@@ -108,6 +118,7 @@ class Fibers:
 
     def block(self, waiter: Waitable) -> None:
         """Park the running fiber until the waiter is ready."""
+        self.check_part()
         fiber = self.current()
         if fiber is None or fiber.parent is None:
             raise RuntimeError("a hook cannot wait: it only observes the run.")

@@ -374,6 +374,7 @@ class Run:
             return f"{text}: {error}"
 
     def start_wait_timer(self, seconds: float) -> Future[None]:
+        self.fibers.check_part()
         self._waits += 1
         timer = calls.TimerCall(self, f"_simpleflow_wait_{self._waits}", seconds, reserved=True)
         timer.start()
@@ -384,6 +385,7 @@ class Run:
     def submit(self, submittable: Any, /, *args: Any, **kwargs: Any) -> Any:
         if self.fibers.current() is None:
             raise RuntimeError("a hook cannot submit: it only observes the run.")
+        self.fibers.check_part()
         if "__priority" in kwargs:
             self._explicit_priority = kwargs.pop("__priority")
         self._submit_failure = None
@@ -578,11 +580,13 @@ class Run:
         return uuid.UUID(int=self._stream("uuid4").getrandbits(128), version=4)
 
     def _stream(self, name: str) -> Random:
+        self.fibers.check_part()
         if name not in self._streams:
             self._streams[name] = Random(f"{name} {self.run_id}")
         return self._streams[name]
 
     def side_effect(self, function: Callable[[], Any], name: str) -> Any:
+        self.fibers.check_part()
         number = len(self.observed)
         if number < len(self.effects):
             text = self.effects[number]
@@ -591,13 +595,22 @@ class Run:
                 recorded = f"side effect number {number + 1}: {text:.200}"
                 self._stop(NondeterminismError(0, recorded, f"side effect number {number + 1} named {name!r}"))
         else:
-            text = self.named("details", codec.encode(_observe(function, {"n": number + 1, "name": name})))
+            text = self.named("details", codec.encode(self._observe(function, {"n": number + 1, "name": name})))
             effect = self.decode(text)
         self.observed.append(text)
         self.emit(calls.SideEffect(self, text))
         if "error" in effect:
             raise TaskFailed(name, effect["error"])
         return effect["value"]
+
+    def _observe(self, function: Callable[[], Any], effect: dict[str, Any]) -> dict[str, Any]:
+        self.fibers.observing = True
+        try:
+            return {**effect, "value": function()}
+        except Exception as error:
+            return {**effect, "error": f"{type(error).__name__}: {error}"}
+        finally:
+            self.fibers.observing = False
 
     # -- what the history says
 
@@ -609,10 +622,3 @@ class Run:
 
     def get_run_context(self) -> dict[str, Any]:
         return views.run_context(self.key, self.state)
-
-
-def _observe(function: Callable[[], Any], effect: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return {**effect, "value": function()}
-    except Exception as error:
-        return {**effect, "error": f"{type(error).__name__}: {error}"}

@@ -13,7 +13,7 @@ from support.histories import KEY, Written, given, kinds
 
 from simpleflow import Workflow, activity, futures
 from simpleflow.canvas import Chain, FuncGroup, Group
-from simpleflow.exceptions import DuplicateTaskId, InvalidTask, NondeterminismError
+from simpleflow.exceptions import DuplicateTaskId, InvalidTask, NondeterminismError, TaskFailed
 from simpleflow.logging_context import ReplayFilter
 from simpleflow.replay.engine import answer_nondeterminism
 from simpleflow.replay.events import ATTRIBUTES, EVENT_TYPES, split
@@ -437,6 +437,30 @@ def test_side_effects_are_claimed_by_position_and_name() -> None:
             lambda self: [self.side_effect(lambda: 1, "one"), self.submit(a).result],
             lambda self: [self.side_effect(lambda: 1, "two"), self.submit(a).result],
         )
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        lambda self: self.submit(a).result,
+        lambda self: futures.wait(self.submitted, timeout=1),
+        lambda self: self.submitted.result,
+        lambda self: self.random.random(),
+        lambda self: str(self.uuid4()),
+        lambda self: self.side_effect(lambda: 1),
+    ],
+)
+def test_a_side_effect_leaves_no_trace_in_the_run(trace: Any) -> None:
+    """What it did to the run, a replay would not do again: ids and chance would differ."""
+
+    def run(self: Any) -> Any:
+        self.submitted = self.submit(a)
+        with pytest.raises(TaskFailed, match="has no part in the run"):
+            self.side_effect(lambda: trace(self), "odd")
+        return [self.submit(a).result, self.random.random(), self.side_effect(lambda: 1), self.submitted.result]
+
+    result = World(of(run), activities=[a], live=False).run(of(run))
+    assert result == World(of(run), activities=[a]).run(of(run))
 
 
 def test_new_tasks_in_new_code_are_scheduled() -> None:
