@@ -102,6 +102,7 @@ class Call(Owner):
 
     def cancel(self) -> None:
         """The author cancels the future: take the decision back, or ask SWF to stop what was sent."""
+        self.run.fibers.check_part()
         if self.launched and not self.run.withdraw(self):
             self.ask_to_stop()
 

@@ -210,7 +210,8 @@ class Engine:
     def _observe(self, run: Run, name: str, *args: Any) -> None:
         """Hooks observe: what they raise changes nothing."""
         try:
-            getattr(run.workflow, name)(*args)
+            with run.fibers.observed_by(f"the hook {name}"):
+                getattr(run.workflow, name)(*args)
         except Exception:
             logger.exception("%s of %s failed", name, run.workflow_class.__name__)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import greenlet
@@ -51,8 +52,8 @@ class Fiber(greenlet.greenlet):
 class Fibers:
     """All fibers of a run. Belongs to the thread that made it.
 
-    ``running`` is the fiber that has the thread; None in the hub. Once ``halted``, no fiber goes on any more. While
-    ``observing``, it calls what no replay will call again, so that must leave no trace in the run.
+    ``running`` is the fiber that has the thread; None in the hub. Once ``halted``, no fiber goes on any more.
+    ``observer`` is what no replay will call again, while it is called: it must leave no trace in the run.
     """
 
     def __init__(self, replaying: Replaying) -> None:
@@ -64,14 +65,22 @@ class Fibers:
         self.running: Fiber | None = None
         self.halted = False
         self.closed = False
-        self.observing = False
+        self.observer = ""
+
+    @contextmanager
+    def observed_by(self, observer: str) -> Iterator[None]:
+        self.observer = observer
+        try:
+            yield
+        finally:
+            self.observer = ""
 
     def check_part(self) -> None:
-        """Raises in the function of a side effect."""
-        if self.observing:
+        """Raises in what only observes the run."""
+        if self.observer:
             raise RuntimeError(
-                "the function of side_effect has no part in the run, since no replay calls it: "
-                "it cannot submit, wait, or take self.random, self.uuid4() or another side effect."
+                f"{self.observer} has no part in the run, since no replay calls it: it cannot submit, wait, cancel, "
+                "fail the run, or take self.random, self.uuid4() or a side effect."
             )
 
     def current(self) -> Fiber | None:

@@ -522,6 +522,7 @@ class Run:
             self.fibers.park()
 
     def fail(self, reason: str, details: Any) -> None:
+        self.fibers.check_part()
         text = details if details is None or isinstance(details, str) else codec.encode(details)
         self.end(failed(f"Workflow execution failed: {reason}", text, self.fields))
 
@@ -604,13 +605,11 @@ class Run:
         return effect["value"]
 
     def _observe(self, function: Callable[[], Any], effect: dict[str, Any]) -> dict[str, Any]:
-        self.fibers.observing = True
         try:
-            return {**effect, "value": function()}
+            with self.fibers.observed_by("the function of side_effect"):
+                return {**effect, "value": function()}
         except Exception as error:
             return {**effect, "error": f"{type(error).__name__}: {error}"}
-        finally:
-            self.fibers.observing = False
 
     # -- what the history says
 

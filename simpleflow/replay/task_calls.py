@@ -224,6 +224,7 @@ class TaskCall(Call):
             self.run.emit(self)
 
     def cancel(self) -> None:
+        self.run.fibers.check_part()
         if self._timer is not None:
             self.run.cancel_timer(self._timer)
         else:

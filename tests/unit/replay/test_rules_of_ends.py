@@ -549,6 +549,31 @@ def test_hooks_observe_only(caplog: pytest.LogCaptureFixture) -> None:
     assert "a hook cannot submit" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["before_replay", "after_replay"])
+@pytest.mark.parametrize(
+    "trace",
+    [
+        lambda self: self.random.random(),
+        lambda self: self.uuid4(),
+        lambda self: self.side_effect(lambda: 1),
+        lambda self: self.first.cancel(),
+        lambda self: self.fail("enough"),
+    ],
+)
+def test_hooks_leave_no_trace_in_the_run(name: str, trace: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """No replay calls them for the batches that it repeats: chance and ids would differ."""
+
+    def run(self: Any) -> Any:
+        self.first = self.submit(a, 1)
+        self.submit(a, 2).result
+        return [self.random.random(), str(self.uuid4()), self.side_effect(lambda: 2), self.submit(a, 3).result]
+
+    hooked = of(run, **{name: lambda self, history: trace(self) if hasattr(self, "first") else None})
+    world = World(hooked, activities=[a], work=work)
+    assert world.run(hooked) == World(of(run), activities=[a], work=work).run(of(run))
+    assert f"the hook {name} has no part in the run" in caplog.text
+
+
 def test_the_context_names_the_signals_that_are_waited_for() -> None:
     def run(self: Workflow) -> Any:
         waits = [self.submit(self.wait_signal("b")), self.submit(self.next_signal("a"))]
