@@ -32,9 +32,7 @@ class Recording:
     def whole(self) -> DecisionWork:
         """The last decision task as a decider gets it that has never seen the run."""
         last = self.tasks[-1]
-        return DecisionWork(
-            last.key, last.workflow_type, self.events, last.started_event_id, 0, ""
-        )
+        return DecisionWork(last.key, last.workflow_type, self.events, last.started_event_id, 0, "")
 
 
 def engine() -> Engine:
