@@ -17,13 +17,13 @@ from typing import Any
 
 import botocore.parsers
 import botocore.session
+from workload import WORKFLOWS
+
+import simpleflow.local
 import simpleflow.swf.mapper.responses
 from simpleflow.swf.executor import Executor
 from simpleflow.swf.mapper.models.domain import Domain
 from simpleflow.swf.mapper.models.history import History
-from workload import WORKFLOWS
-
-import simpleflow.local
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
