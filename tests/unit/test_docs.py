@@ -180,7 +180,9 @@ def test_every_option_is_in_the_reference_and_nothing_else_is(built: Built) -> N
     for name, known in known_flags().items():
         own = known - shared if name and shared <= known else known
         expected |= {(f"simpleflow-{name}".strip("-"), flag) for flag in own}
-    assert set(built.environment.domaindata["std"]["progoptions"]) == expected
+    # a command that was called in this process has the short form of --help as well
+    documented = {key for key in built.environment.domaindata["std"]["progoptions"] if key[1] != "-h"}
+    assert documented == {key for key in expected if key[1] != "-h"}
 
 
 def shell_lines(built: Built) -> Iterator[tuple[str, list[str]]]:
