@@ -170,8 +170,8 @@ class Activity:
 
     @property
     def context(self) -> dict[str, Any] | None:
-        """What the worker knows of the task that it executes: name, version, workflow_id, run_id, activity_id, input,
-        domain_name and activity_task_list. None outside an execution.
+        """What the worker knows of the task that it executes: name, version, workflow_id, run_id, activity_id, attempt
+        (from 1), input, domain_name and activity_task_list. None outside an execution.
         """
         return current_context.get()
 

@@ -83,7 +83,7 @@ class SimpleflowFormatter(logging.Formatter):
         return f"{_iso(record)} {level} [process={record.processName}, pid={record.process}{about}]: {record.message}"
 
 
-_ABOUT = ("domain", "workflow_id", "run_id", "activity_id", "event_id")
+_ABOUT = ("domain", "workflow_id", "run_id", "activity_id", "attempt", "event_id")
 
 
 def _line(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
-KEYS = ("activity_id", "domain", "event_id", "run_id", "task_list", "task_type", "workflow_id")
+KEYS = ("activity_id", "attempt", "domain", "event_id", "run_id", "task_list", "task_type", "workflow_id")
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 _values: ContextVar[Mapping[str, str]] = ContextVar("simpleflow_logging_context", default=_EMPTY)

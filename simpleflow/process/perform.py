@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .. import settings
+from .. import logging_context, settings
 from ..activity import Activity, current_context
 from ..exceptions import ExecutionError, NotFound, PayloadError
 from ..futures import Future
 from ..payloads import codec, limits, signatures
+from ..payloads.attempts import attempt_of, attempt_told
 from ..payloads.fields import INLINE, Fields
 from ..payloads.objects import fields
 from ..tracebacks import failure_data
@@ -50,8 +52,10 @@ class ActivityCallData:
         )
 
     def logged(self) -> dict[str, object]:
-        """What log lines say of the task. The event of its start tells one attempt from another."""
+        """What log lines say of the task."""
+        attempt = attempt_told(self.input)
         return {
+            **({} if attempt is None else {"attempt": attempt}),
             "domain": self.domain_name,
             "workflow_id": self.workflow_id,
             "run_id": self.run_id,
@@ -63,13 +67,15 @@ class ActivityCallData:
 
     def context(self, door: Fields | None = None) -> dict[str, Any]:
         """What the activity may know of its task."""
+        value = (door or fields()).decode(self.input)
         return {
             "name": self.name,
             "version": self.version,
             "workflow_id": self.workflow_id,
             "run_id": self.run_id,
             "activity_id": self.activity_id,
-            "input": (door or fields()).decode(self.input),
+            "attempt": attempt_of(value, len(self.input or "")),
+            "input": value,
             "domain_name": self.domain_name,
             "activity_task_list": self.task_list,
         }
@@ -134,20 +140,28 @@ def perform(
         activity = activity or find_activity(call.name, modules)
         context = call.context(door)
         args, kwargs = _arguments(context["input"])
-        token = current_context.set(context)
-        try:
+        with _executing(context):
             for before in middlewares.before:
                 before(context)
             result = _called(activity, context, args, kwargs)
             for after in middlewares.after:
                 after(context, result=result)
             return Completed(_text(result, door))
-        finally:
-            current_context.reset(token)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         return failure_of(error)
+
+
+@contextmanager
+def _executing(context: dict[str, Any]) -> Iterator[None]:
+    attempt = {} if context["attempt"] is None else {"attempt": context["attempt"]}
+    token = current_context.set(context)
+    try:
+        with logging_context.bound(**{**logging_context.values(), **attempt}):
+            yield
+    finally:
+        current_context.reset(token)
 
 
 def failure_of(error: BaseException) -> Failed:

@@ -457,7 +457,7 @@ class Run:
         twin = self._computed.setdefault(call.key, call)
         if twin is call:
             return None
-        if twin.type_name != call.type_name or not same(twin.input, call.input, door=self):
+        if twin.type_name != call.type_name or not same(twin.submitted, call.submitted, door=self):
             raise DuplicateTaskId(call.key[1], twin.describe(), call.describe())
         return twin
 

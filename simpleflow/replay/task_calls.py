@@ -10,7 +10,8 @@ from typing import Any
 from .. import settings
 from ..exceptions import TaskException, WorkflowException
 from ..futures import Future
-from ..payloads import codec, signatures
+from ..payloads import attempts, codec, signatures
+from ..payloads.limits import JumboTooLargeError
 from ..registry import full_name
 from ..task import ActivityTask, ChildWorkflowTask
 from . import failures, judging, names
@@ -51,6 +52,7 @@ class TaskCall(Call):
     _refusals = 0
     _timer: RetryTimer | None = None
     _whole: str | None = None  # the input, where it was known at submit
+    submitted: str | None = None  # the input of the first attempt, where the id follows from it
     _extra: tuple[Future[Any], ...] = ()
     _ignored = frozenset({"meta", "__extra"})
 
@@ -109,7 +111,7 @@ class TaskCall(Call):
             self._send()
 
     def launch(self) -> None:
-        self.input = self._text()
+        self.input = self.submitted = self._text()
         if self.definition.numbered:
             self._send()
         else:
@@ -118,12 +120,23 @@ class TaskCall(Call):
     def _text(self) -> str:
         if self._whole is not None and not self._extra:
             return self._whole
+        named: str = self.run.named("input", self._filled())
+        return named
+
+    def _filled(self) -> str:
+        """The input as JSON, wherever it stands."""
         text = filled(self.text, self.holes)
         if self._extra:
             envelope = self.run.payload(text)
             envelope["args"] += [future.payload() for future in self._extra]
             text = encoded(envelope)[0]
-        named: str = self.run.named("input", text)
+        return text
+
+    def _next_input(self, edited: str | None) -> str | None:
+        """The input of the next attempt, made of ``edited`` if that is not None."""
+        if edited is None:
+            return self.input
+        named: str = self.run.named("input", edited)
         return named
 
     def _launch_computed(self) -> None:
@@ -197,7 +210,7 @@ class TaskCall(Call):
         exception = failures.exception_of(record, self.run.fetch_told)
         match verdict:
             case failures.Retry(delay, text):
-                self.input = self.input if text is None else self.run.named("input", text)
+                self.input = self._next_input(text)
                 if delay:
                     self._later(delay)
                 else:
@@ -247,6 +260,7 @@ class ActivityCall(TaskCall):
     kind = s.ACTIVITY
 
     task: ActivityTask
+    _edited: str | None = None  # the input as ``on_task_failure`` has left it
 
     def _define(self, run: Any, task: ActivityTask) -> Definition:
         activity = task.activity
@@ -291,6 +305,15 @@ class ActivityCall(TaskCall):
             attributes["taskList"] = {"name": repair.repairing.task_list}
         return {"decisionType": "ScheduleActivityTask", "scheduleActivityTaskDecisionAttributes": attributes}
 
+    def _next_input(self, edited: str | None) -> str | None:
+        self._edited = self._edited if edited is None else edited
+        text = self._filled() if self._edited is None else self._edited
+        envelope = attempts.numbered(self.run.payload(text), self.failed_attempts + 1)
+        try:
+            return super()._next_input(encoded(envelope)[0])
+        except JumboTooLargeError:  # by the few characters of the number
+            return super()._next_input(text)
+
     def ask_to_stop(self) -> None:
         self.run.ask_to_stop(ActivityCancellation(self.run, self.key[1]))
 
@@ -331,6 +354,9 @@ class ForeignActivityCall(ActivityCall):
 
     def edited(self, private: Any) -> Any:
         return private.kwargs or private.args
+
+    def _next_input(self, edited: str | None) -> str | None:
+        return TaskCall._next_input(self, edited)  # bare JSON has no place for more
 
 
 class ChildCall(TaskCall):

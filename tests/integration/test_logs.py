@@ -94,17 +94,21 @@ def test_lines_of_json_say_what_they_are_about_and_come_once(daemons: Daemons, l
     in_work = told(worked, IN_WORK)
     assert [line["message"] for line in in_work] == IN_WORK
     assert {(line["domain"], line["workflow_id"], line["run_id"]) for line in in_work} == {key}
-    attempts = [(line["activity_id"], line["event_id"]) for line in in_work]
-    assert len(set(attempts)) == 3 and {activity for activity, _ in attempts} == {
-        "activity-log_flows.work-1",
-        "activity-log_flows.work-2",
-    }
+    assert [(line["activity_id"], line["attempt"]) for line in in_work] == [
+        *[("activity-log_flows.work-1", "1")] * 2,
+        *[("activity-log_flows.work-1", "2")] * 2,
+        *[("activity-log_flows.work-2", "1")] * 2,
+    ]
+    assert len({line["event_id"] for line in in_work}) == 3
     everything = "".join(written)
     assert ("hush" in everything) == (level == "DEBUG")
     assert not re.search("(hush){51}", everything)
     if level == "DEBUG":
         of_task = [line for line in worked if "hush" in line["message"]]
         assert of_task and all(line["activity_id"] and line["run_id"] == key.run_id for line in of_task)
+        assert {(line["activity_id"], line["attempt"]) for line in of_task} == {
+            (line["activity_id"], line["attempt"]) for line in in_work
+        }
 
 
 def test_lines_of_text_say_it_too(daemons: Daemons) -> None:
@@ -113,5 +117,5 @@ def test_lines_of_text_say_it_too(daemons: Daemons) -> None:
     for message in IN_RUN:
         assert len(re.findall(rf"pid=\d+, {about}, event_id=\d+\]: {message}$", decided, re.MULTILINE)) == 1
     for message in IN_WORK:
-        activity = rf"activity_id=activity-log_flows.work-\d, event_id=\d+\]: {message}$"
+        activity = rf"activity_id=activity-log_flows.work-\d, attempt=[12], event_id=\d+\]: {message}$"
         assert len(re.findall(f"{about}, {activity}", worked, re.MULTILINE)) == IN_WORK.count(message)

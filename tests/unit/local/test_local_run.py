@@ -213,6 +213,7 @@ def test_the_context_of_run_and_of_an_activity() -> None:
         "workflow_id": "w",
         "run_id": ended.run_id,
         "activity_id": "activity-local.context-1",
+        "attempt": 1,
         "input": {"args": [], "kwargs": {}},
         "domain_name": "local",
         "activity_task_list": "where",

@@ -130,6 +130,7 @@ def test_the_context_is_there_during_the_call_only() -> None:
         "workflow_id": "workflow",
         "run_id": "run",
         "activity_id": "activity-perform.context-1",
+        "attempt": 1,
         "input": None,
         "domain_name": "domain",
         "activity_task_list": "list",

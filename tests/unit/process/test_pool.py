@@ -82,6 +82,7 @@ def test_a_task_runs_in_the_main_thread_of_a_group_of_its_own_and_logs_know_it(r
         "workflow_id": "workflow",
         "run_id": "run",
         "activity_id": "where-1",
+        "attempt": "1",
         "event_id": "0",
         "task_type": f"{MODULE}.where",
         "task_list": "list",

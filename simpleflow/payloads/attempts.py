@@ -1,0 +1,41 @@
+"""Which attempt of an activity an input belongs to: member ``attempt`` of its meta, where it is not the first.
+
+SWF does not tell a worker. First attempts say nothing, so their inputs are what they always were.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..exceptions import PayloadError
+from . import codec
+from .fields import INLINE
+from .limits import LIMITS
+
+_NAME = "attempt"
+#: Where an input leaves less room than this in its field, an attempt may have found none for its number.
+_ROOM = 40
+
+
+def numbered(envelope: dict[str, Any], attempt: int) -> dict[str, Any]:
+    """The input of an attempt, from 1, made of that of another one."""
+    return {**envelope, "meta": {**(envelope.get("meta") or {}), _NAME: attempt}}
+
+
+def attempt_of(value: Any, length: int = 0) -> int | None:
+    """The attempt of a decoded input, whose text had ``length`` characters; None if it cannot tell."""
+    meta = value.get("meta") if isinstance(value, dict) else None
+    number = meta.get(_NAME) if isinstance(meta, dict) else None
+    if type(number) is int and number > 0:
+        return number
+    return 1 if length <= LIMITS["input"] - _ROOM else None
+
+
+def attempt_told(text: str | None) -> int | None:
+    """The attempt of an input as SWF has it; None too where it would have to be fetched or decrypted."""
+    try:
+        inner = INLINE.outer(text) or ""
+        # Nearly all inputs need not be read for it.
+        return attempt_of(codec.decode(inner) if f'"{_NAME}"' in inner else None, len(text or ""))
+    except (PayloadError, codec.DecodeError):
+        return None
