@@ -152,8 +152,7 @@ def _place(domain: str | None, embedded: bool, endpoint_url: str | None, db: Pat
 
 
 def _has_credentials() -> bool:
-    client = importlib.import_module("simpleflow.swf.client").Client
-    return bool(client.has_credentials())
+    return bool(importlib.import_module("simpleflow.swf.aws").has_credentials())
 
 
 def _color(ctx: click.Context) -> str:

@@ -1,8 +1,8 @@
-"""Calls of SWF: one small path for all operations, over what botocore knows of the endpoint.
+"""Calls of SWF: one small path for all operations.
 
-botocore gives the configuration as its users know it: region, credentials, profiles, proxies, certificates and
-AWS_ENDPOINT_URL_SWF. Requests and answers are JSON as they are: reading a page of 1,000 events through botocore's
-model costs 17 ms, reading its JSON 1 ms. ``signing`` and ``transport`` do the rest, at a tenth of botocore's cost.
+``access`` tells where SWF is, as the AWS configuration says. Requests and answers are JSON as they are: reading a page
+of 1,000 events through botocore's model costs 17 ms, reading its JSON 1 ms. ``signing`` and ``transport`` do the rest,
+at a tenth of botocore's cost.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import botocore.exceptions
-import botocore.session
 import orjson
 
 from .. import __version__, settings
-from .errors import NotConfigured, Refused, Unreachable
-from .signing import Keys, Signer
+from .access import Access
+from .errors import Refused, Unreachable
+from .signing import Signer
 from .transport import Transport, transport
 
 Answer = dict[str, Any]
 
-_DEFAULT_REGION = "us-east-1"
 _POLLS = frozenset({"PollForDecisionTask", "PollForActivityTask"})
 #: Seconds that an answer may take. SWF holds a poll for a minute; another heartbeat will come.
 _TIMEOUT = 60.0
@@ -34,62 +31,6 @@ _TIMEOUTS = {**dict.fromkeys(_POLLS, 75.0), "RecordActivityTaskHeartbeat": 10.0}
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 20.0
 _HEADERS = {"Content-Type": "application/x-amz-json-1.0", "User-Agent": f"simpleflow/{__version__}"}
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where SWF is and who calls it. ``credentials`` are botocore's, which renew themselves; threads may share them."""
-
-    endpoint_url: str
-    region: str
-    signing_region: str
-    signing_name: str
-    credentials: Any
-    ca_bundle: str | None
-
-    @classmethod
-    def configured(cls, region: str | None, endpoint_url: str | None) -> Access:
-        """As the AWS configuration says. Raises NotConfigured."""
-        try:
-            session = botocore.session.Session()
-            region = region or session.get_config_variable("region") or _DEFAULT_REGION
-            return cls(
-                *_place(session, region, endpoint_url or _endpoint_of_environment(session)),
-                session.get_credentials(),
-                session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE"),
-            )
-        except botocore.exceptions.BotoCoreError as error:
-            raise NotConfigured(f"the AWS configuration cannot be used: {error}") from error
-
-    def keys(self) -> Keys:
-        """Raises NotConfigured, Unreachable."""
-        if self.credentials is None:
-            raise NotConfigured(
-                f"no AWS credentials for {self.endpoint_url}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a "
-                "profile (AWS_PROFILE), or use the embedded service (`simpleflow standalone --embedded`)."
-            )
-        try:
-            keys: Keys = self.credentials.get_frozen_credentials()
-        except botocore.exceptions.BotoCoreError as error:
-            raise Unreachable(f"the AWS credentials cannot be renewed: {error}") from error
-        return keys
-
-
-def _endpoint_of_environment(session: botocore.session.Session) -> str | None:
-    ignored = session.get_config_variable("ignore_configured_endpoint_urls")
-    return None if ignored else os.environ.get("AWS_ENDPOINT_URL_SWF")
-
-
-def _place(session: botocore.session.Session, region: str, endpoint_url: str | None) -> tuple[str, str, str, str]:
-    """Endpoint, region, and the region and the name to sign for. Raises NotConfigured, BotoCoreError."""
-    if endpoint_url is None:  # botocore's maps of the world and of SWF take 80 ms to read
-        client = session.create_client("swf", region_name=region)
-        signer = client._request_signer
-        return client.meta.endpoint_url, client.meta.region_name, signer.region_name, signer.signing_name
-    parts = urlsplit(endpoint_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise NotConfigured(f"the endpoint {endpoint_url!r} is no address; expected one as in http://127.0.0.1:7933.")
-    return endpoint_url, region, region, "swf"
 
 
 class Client:
@@ -122,14 +63,6 @@ class Client:
     def another(self, attempts: int | None = None) -> Client:
         """A client for another thread, with the same configuration."""
         return Client(attempts=attempts or self._attempts, access=self._access, carrier=self._carrier)
-
-    @staticmethod
-    def has_credentials() -> bool:
-        """Whether botocore finds credentials."""
-        try:
-            return botocore.session.Session().get_credentials() is not None
-        except botocore.exceptions.BotoCoreError:
-            return False
 
     @property
     def is_amazon(self) -> bool:

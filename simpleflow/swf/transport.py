@@ -1,27 +1,16 @@
 """What carries a request to SWF and its answer back.
 
-``Direct`` is one kept connection and a parser in C: 0.05 ms a call, where botocore's session needs 0.4 ms. Where the
-way leads through a proxy, botocore's session is taken, which knows proxies.
+``Direct`` is one kept connection. Where the way may lead through a proxy, ``proxied`` is asked, and where there are
+certificates, botocore tells which to trust; only then are they loaded.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import select
-import socket
-import ssl
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-import httptools
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError, HTTPClientError
-from botocore.httpsession import URLLib3Session, get_cert_path
-from botocore.utils import get_environ_proxies
-
-CONNECT_TIMEOUT = 10.0
-_CHUNK = 1 << 18
-_PORTS = {"http": 80, "https": 443}
+from .direct import Direct
 
 
 class Transport(Protocol):
@@ -33,8 +22,12 @@ class Transport(Protocol):
 
 def transport(url: str, ca_bundle: str | None = None) -> Transport:
     """The way to an endpoint. ``ca_bundle`` is a file of the certificates to trust instead of the usual ones."""
-    proxies = {} if _on_this_machine(url) else get_environ_proxies(url)
-    return Proxied(url, proxies, ca_bundle) if proxies else Direct(url, ca_bundle)
+    if not _on_this_machine(url):
+        from . import proxied
+
+        if proxies := proxied.proxies_for(url):
+            return proxied.Proxied(url, proxies, ca_bundle)
+    return Direct(url, ca_bundle)
 
 
 def _on_this_machine(url: str) -> bool:
@@ -44,115 +37,3 @@ def _on_this_machine(url: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class Direct:
-    """A connection that is kept, for one thread."""
-
-    def __init__(self, url: str, ca_bundle: str | None) -> None:
-        parts = urlsplit(url)
-        self._host = parts.hostname or ""
-        self._port = parts.port or _PORTS[parts.scheme]
-        self._tls = (
-            ssl.create_default_context(cafile=ca_bundle or get_cert_path(True)) if parts.scheme == "https" else None
-        )
-        self._request_line = f"POST {parts.path or '/'} HTTP/1.1\r\n"
-        self._socket: socket.socket | None = None
-        self._hung_up = select.poll()
-
-    def post(self, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        request = f"{self._request_line}{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-        kept = False
-        try:
-            connected = self._connected()
-            connected.settimeout(timeout)
-            connected.sendall(request)
-            answer = _Answer()
-            while not answer.status:
-                data = connected.recv(_CHUNK)
-                if not data:
-                    raise ConnectionResetError("the connection was closed before the answer was complete")
-                answer.feed(data)
-            kept = answer.kept
-            return answer.status, b"".join(answer.body)
-        except httptools.HttpParserError as error:
-            raise OSError(f"the answer is no HTTP: {error}") from error
-        finally:
-            if not kept:
-                self.close()
-
-    def close(self) -> None:
-        if self._socket is not None:
-            self._hung_up.unregister(self._socket)
-            self._socket.close()
-            self._socket = None
-
-    def _connected(self) -> socket.socket:
-        if self._socket is not None and self._hung_up.poll(0):
-            self.close()  # there can be nothing to read but the end
-        if self._socket is None:
-            self._socket = self._connect()
-            self._hung_up.register(self._socket, select.POLLIN)
-        return self._socket
-
-    def _connect(self) -> socket.socket:
-        connected = socket.create_connection((self._host, self._port), CONNECT_TIMEOUT)
-        try:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            return connected if self._tls is None else self._tls.wrap_socket(connected, server_hostname=self._host)
-        except BaseException:
-            connected.close()
-            raise
-
-
-class _Answer:
-    """Collects an answer; its ``on_`` methods are called by the parser. ``status`` is 0 until it is complete.
-
-    What comes behind it nobody has asked for, as when the network repeats it: such a connection is not kept.
-    """
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.feed = self.parser.feed_data
-        self.body: list[bytes] = []
-        self.status = 0
-        self.kept = False
-
-    def on_message_begin(self) -> None:
-        self.kept = False
-
-    def on_body(self, body: bytes) -> None:
-        if not self.status:
-            self.body.append(body)
-
-    def on_message_complete(self) -> None:
-        status = self.parser.get_status_code()
-        if not self.status and status >= 200:  # before it there may be a 100 Continue
-            self.status, self.kept = status, self.parser.should_keep_alive()
-
-
-class Proxied:
-    """botocore's session, one for each timeout."""
-
-    def __init__(self, url: str, proxies: dict[str, str], ca_bundle: str | None) -> None:
-        self._url = url if urlsplit(url).path else f"{url}/"
-        self._proxies = proxies
-        self._verify = ca_bundle or True
-        self._sessions: dict[float, Any] = {}
-
-    def post(self, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
-        if timeout not in self._sessions:
-            timeouts = (CONNECT_TIMEOUT, timeout)
-            self._sessions[timeout] = URLLib3Session(self._verify, self._proxies, timeouts)
-        request = AWSRequest("POST", self._url, headers=headers, data=body).prepare()
-        try:
-            answer = self._sessions[timeout].send(request)
-        except (BotoCoreError, HTTPClientError) as error:
-            raise OSError(str(error)) from error
-        return answer.status_code, answer.content
-
-    def close(self) -> None:
-        for session in self._sessions.values():
-            session.close()

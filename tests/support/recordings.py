@@ -25,7 +25,7 @@ import yaml
 from simpleflow.cli import decider as decider_command
 from simpleflow.cli import worker as worker_command
 from simpleflow.registry import registry
-from simpleflow.swf import transport
+from simpleflow.swf import proxied, transport
 from simpleflow.swf.client import Client
 
 CASSETTES = Path(__file__).parents[1] / "integration" / "cassettes"
@@ -152,7 +152,7 @@ def _same_target(one: Any, other: Any) -> None:
 
 def botocore_carries() -> AbstractContextManager[object]:
     """Our own transport is a bare socket; vcrpy knows botocore's."""
-    return mock.patch.object(transport, "Direct", lambda url, bundle: transport.Proxied(url, {}, bundle))
+    return mock.patch.object(transport, "Direct", lambda url, bundle: proxied.Proxied(url, {}, bundle))
 
 
 # -- commands in this process

@@ -10,7 +10,9 @@ import botocore.exceptions
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from simpleflow.swf.client import Access, Client, backed_off
+from simpleflow.swf.access import Access
+from simpleflow.swf.aws import Renewing
+from simpleflow.swf.client import Client, backed_off
 from simpleflow.swf.errors import NotConfigured, Refused, Unreachable
 
 URL = "http://127.0.0.1:1"
@@ -65,7 +67,7 @@ def slept() -> list[float]:
 @pytest.fixture
 def connect(slept: list[float]) -> Any:
     def connect(*answers: Any, keys: Any = ("key",) * 9) -> tuple[Client, Transport]:
-        access = Access(URL, "us-east-1", "us-east-1", "swf", Credentials(*keys), None)
+        access = Access(URL, "us-east-1", "us-east-1", "swf", Renewing(Credentials(*keys)), None)
         transport = Transport(*answers)
         return Client(attempts=3, sleep=slept.append, access=access, carrier=lambda url, bundle: transport), transport
 
@@ -129,7 +131,7 @@ def test_trouble_that_does_not_pass_is_raised(connect: Any) -> None:
 def test_the_setting_says_how_often_a_call_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWF_CONNECTION_RETRIES", "7")
     transport = Transport(*[ConnectionRefusedError("refused")] * 7)
-    access = Access(URL, "us-east-1", "us-east-1", "swf", Credentials(*["key"] * 7), None)
+    access = Access(URL, "us-east-1", "us-east-1", "swf", Renewing(Credentials(*["key"] * 7)), None)
     slept: list[float] = []
     client = Client(sleep=slept.append, access=access, carrier=lambda url, bundle: transport)
     with pytest.raises(Unreachable):

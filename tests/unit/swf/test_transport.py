@@ -15,7 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from simpleflow.swf.transport import Direct, Proxied, transport
+from simpleflow.swf.direct import Direct
+from simpleflow.swf.proxied import Proxied
+from simpleflow.swf.transport import transport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
