@@ -2,8 +2,6 @@
 
 ``script/bench cli`` prints a table and writes benchmarks/results/cli.json. ``first line`` is the time on the wall from
 the start of the process to the first bytes in a pipe, the fastest of ten; ``CPU`` is what the process had used by then.
-The target is held against the latter: on an idle machine they differ by one answer of the service, on a busy one the
-former tells of the others.
 """
 
 from __future__ import annotations
@@ -11,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -83,15 +82,20 @@ def begun(port: int, arguments: list[str]) -> Start:
 
 
 def finished(port: int, arguments: list[str]) -> Whole:
-    begin, lines = time.perf_counter(), 0
+    begin, lines, most = time.perf_counter(), 0, 0.0
     with running(port, arguments) as (process, stdout):
         while text := os.read(stdout, 1 << 20):
             lines += text.count(b"\n")
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+            most = peak(process.pid) or most
     if process.returncode:
         raise SystemExit(f"benchmark: {arguments} ended with {process.returncode}")
-    return Whole(time.perf_counter() - begin, usage.ru_maxrss / 1000, lines)
+    return Whole(time.perf_counter() - begin, most, lines)
+
+
+def peak(pid: int) -> float | None:
+    """MB at most so far, None once it has ended; rusage would count the process that it was forked from, too."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1000 if found else None
 
 
 def measured(port: int) -> Iterator[dict[str, object]]:
@@ -104,7 +108,7 @@ def measured(port: int) -> Iterator[dict[str, object]]:
             starts = [begun(port, command) for _ in range(REPEATS)]
             whole = finished(port, command)
             first, cpu = min(start.first for start in starts), min(start.cpu for start in starts)
-            met = cpu <= FIRST_LINE_S and whole.memory <= MEMORY_MB
+            met = first <= FIRST_LINE_S and whole.memory <= MEMORY_MB
             print_row(
                 (
                     f"{name}, {format}",
@@ -123,7 +127,7 @@ def measured(port: int) -> Iterator[dict[str, object]]:
                 "whole_s": whole.seconds,
                 "memory_mb": whole.memory,
                 "lines": whole.lines,
-                "target": {"cpu_until_then_s_at_most": FIRST_LINE_S, "memory_mb_at_most": MEMORY_MB, "met": met},
+                "target": {"first_line_s_at_most": FIRST_LINE_S, "memory_mb_at_most": MEMORY_MB, "met": met},
             }
 
 
