@@ -63,7 +63,7 @@ class Daemons:
         """One execution of ``flows``, from its start to its end."""
         before = self._cpu()
         workflow = flows.SHAPES[shape]
-        key = start(self._client, Start(DOMAIN, workflow, workflow_id, [n], {}, "decisions"))
+        key = start(self._client, Start(DOMAIN, workflow, workflow_id, [n], {}, "decisions"), since=None)
         while (ended := end_of(self._client, key)) is None:
             self._pause.wait(_LOOK_SECONDS)
         assert ended.status == "Completed", ended

@@ -150,7 +150,7 @@ def _begun(what: Start, resume: str | None) -> tuple[RunKey, str | None, Repairi
     try:
         prepare(DeciderOptions(what.domain, what.task_list, (what.workflow,)))
         if resume is None:
-            return start(client, what), what.task_list, what.repairing
+            return start(client, what, since=None), what.task_list, what.repairing
         key = newest_run(client, what.domain, resume)
         if key is None:
             raise Unknown(f"there is no execution {resume!r} in the domain {what.domain}; was it started elsewhere?")

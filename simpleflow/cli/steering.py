@@ -8,9 +8,11 @@ import click
 
 from ..payloads.limits import JumboTooLargeError
 from ..payloads.objects import fields
-from ..replay.work import RunKey
+from ..replay.work import Event, RunKey
+from ..swf.client import Answer
 from ..swf.errors import Refused, SwfError
 from ..swf.executions import describe, first_event
+from ..swf.start import end_of, events_after, last_event, start_run
 from .calling import Call, swf_command
 from .exits import Refusal, Unknown
 from .inputs import parse_json
@@ -29,7 +31,11 @@ def terminate(call: Call) -> None:
 
 
 def _terminate(call: Call, key: RunKey, reason: str) -> None:
-    call.client.call("TerminateWorkflowExecution", {**_execution(key), "reason": reason})
+    def carried_out() -> Answer | None:
+        ended = end_of(call.client, key)
+        return {} if ended and ended.status == "Terminated" and ended.attributes.get("reason") == reason else None
+
+    call.client.call("TerminateWorkflowExecution", {**_execution(key), "reason": reason}, carried_out)
 
 
 @swf_command("workflow.cancel", EXECUTION, listing=False)
@@ -49,7 +55,31 @@ def signal(call: Call, text: str | None) -> None:
     Example: simpleflow workflow.signal TestDomain my-workflow approved --input '{"by": "Ada"}'
     """
     request = {"signalName": call.target.words["SIGNAL_NAME"], **_input(text)}
-    call.client.call("SignalWorkflowExecution", {**_execution(_open_run(call)), **request})
+    key = _open_run(call)
+    before = _last_event_id(call, key)
+
+    def carried_out() -> Answer | None:
+        """A signal does not say who has sent it: one like it that has come since is this one."""
+        come = [] if before is None else events_after(call.client, key, before)
+        return {} if request in map(_sent, come) else None
+
+    call.client.call("SignalWorkflowExecution", {**_execution(key), **request}, carried_out)
+
+
+def _last_event_id(call: Call, key: RunKey) -> int | None:
+    """None for who may not read the history."""
+    try:
+        return int(last_event(call.client, key)["eventId"])
+    except Refused:
+        return None
+
+
+def _sent(event: Event) -> dict[str, str]:
+    """What was asked of SWF, if a signal was sent by such a request."""
+    attributes = event.get("workflowExecutionSignaledEventAttributes", {})
+    if attributes.get("externalWorkflowExecution"):  # the decision of an execution
+        return {}
+    return {name: attributes[name] for name in ("signalName", "input") if name in attributes}
 
 
 def _input(text: str | None) -> dict[str, str]:
@@ -72,11 +102,12 @@ def restart(call: Call) -> None:
     """
     key = call.run()
     found = describe(call.client, key)
-    request = _start_like(key, found, first_event(call.client, key)["workflowExecutionStartedEventAttributes"])
+    first = first_event(call.client, key)
+    request = _start_like(key, found, first["workflowExecutionStartedEventAttributes"])
     if found["executionInfo"]["executionStatus"] == "OPEN":
         _end(call, key)
     try:
-        run_id = call.client.call("StartWorkflowExecution", request)["runId"]
+        run_id = start_run(call.client, request, since=first["eventTimestamp"])
     except SwfError as error:
         told = f"the execution {key.workflow_id!r} is closed, and was not started again: {error}"
         raise click.ClickException(told) from None

@@ -69,15 +69,24 @@ class Client:
         """Whether this is Amazon's SWF, which loses a task to a poll whose client has gone."""
         return "amazonaws.com" in (urlsplit(self.endpoint_url).hostname or "")
 
-    def call(self, operation: str, request: dict[str, Any]) -> Answer:
+    def call(
+        self, operation: str, request: dict[str, Any], carried_out: Callable[[], Answer | None] | None = None
+    ) -> Answer:
+        """The answer. ``carried_out`` is for what must not be done twice: after an attempt whose answer was lost it
+        looks whether SWF has done what was asked, and gives what the answer would have been, or None.
+        """
         once = operation in _POLLS and "nextPageToken" not in request
         attempts = 1 if once else self._attempts
+        lost = False
         for attempt in range(1, attempts + 1):
             try:
-                return self._once(operation, request)
+                answer = _seen(carried_out) if lost and carried_out is not None else None
+                return self._once(operation, request) if answer is None else answer
             except (Refused, Unreachable) as error:
-                if attempt == attempts or (isinstance(error, Refused) and not error.transient):
+                again = not isinstance(error, Refused) or error.transient or (lost and carried_out is not None)
+                if attempt == attempts or not again:
                     raise
+                lost = lost or not isinstance(error, Refused) or error.status >= 500
             self._sleep(backed_off(attempt, self._chance))
         raise AssertionError("unreachable")
 
@@ -111,6 +120,15 @@ class Client:
             return orjson.loads(told) if told else {}
         except orjson.JSONDecodeError as error:
             raise Unreachable(f"{operation}: the answer from {self.endpoint_url} is not SWF's: {error}") from error
+
+
+def _seen(carried_out: Callable[[], Answer | None]) -> Answer | None:
+    try:
+        return carried_out()
+    except Refused as error:
+        if error.transient:
+            raise
+        return None  # not everybody may look
 
 
 def backed_off(attempt: int, chance: random.Random) -> float:

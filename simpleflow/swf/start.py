@@ -15,8 +15,9 @@ from ..replay.repair import EXTRA, Repairing
 from ..replay.state import INTERRUPTED
 from ..replay.work import Event, MissingType, RunKey
 from ..workflow import Workflow
-from .client import Client
+from .client import Answer, Client
 from .errors import Refused
+from .executions import first_event, newest_run
 from .types import register_type
 from .work import whole_history
 
@@ -59,11 +60,11 @@ class Start:
         return {key: value for key, value in request.items() if value != []}
 
 
-def start(client: Client, what: Start) -> RunKey:
-    """Start the execution; its type is registered if it is missing. Raises SwfError."""
+def start(client: Client, what: Start, since: float | None) -> RunKey:
+    """Start the execution; its type is registered if it is missing. Raises SwfError. ``since`` as in ``start_run``."""
     request = what.request()
     try:
-        run_id = client.call("StartWorkflowExecution", request)["runId"]
+        run_id = start_run(client, request, since)
     except Refused as error:
         if error.code == "WorkflowExecutionAlreadyStartedFault":
             raise _is_open(error, what.workflow_id) from None
@@ -71,8 +72,34 @@ def start(client: Client, what: Start) -> RunKey:
             raise
         missing = MissingType("workflow", str(what.workflow.name), str(what.workflow.version))
         register_type(client, what.domain, missing, what.task_list)
-        run_id = client.call("StartWorkflowExecution", request)["runId"]
+        run_id = start_run(client, request, since)
     return RunKey(what.domain, what.workflow_id, run_id)
+
+
+def start_run(client: Client, request: dict[str, Any], since: float | None) -> str:
+    """The run id of a new run, also if SWF's answer was lost, and whether or not that run has ended meanwhile.
+
+    Such a run is known by what it was started with, and by its start after ``since``, in seconds of SWF's clock; None
+    where the request is like no other, as with a task list of its own.
+    """
+
+    def carried_out() -> Answer | None:
+        key = newest_run(client, request["domain"], request["workflowId"])
+        if key is None:
+            return None
+        event = first_event(client, key)
+        begun = event[ATTRIBUTES["WorkflowExecutionStarted"]]
+        same = all(begun.get(name) == value for name, value in request.items() if name not in _NAMES_OF_RUN)
+        late = since is None or event["eventTimestamp"] > since
+        by_request = not any(begun.get(other) for other in _OTHER_STARTS)
+        return {"runId": key.run_id} if same and late and by_request else None
+
+    run_id: str = client.call("StartWorkflowExecution", request, carried_out)["runId"]
+    return run_id
+
+
+_NAMES_OF_RUN = frozenset({"domain", "workflowId"})
+_OTHER_STARTS = ("parentWorkflowExecution", "continuedExecutionRunId")
 
 
 def _is_open(error: Refused, workflow_id: str) -> Refused:

@@ -275,7 +275,7 @@ class Driver:
     def _start(self, flow: Flow) -> RunKey:
         what = Start(DOMAIN, chaos_flow.Chaos, f"chaos-{flow.n}", [flow.n, str(self._marks)], {}, chaos_flow.TASK_LIST)
         try:
-            return start(self._client, what)
+            return start(self._client, what, since=None)
         except Refused as error:
             found = open_run(self._client, DOMAIN, what.workflow_id)
             if found is None:

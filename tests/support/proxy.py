@@ -75,7 +75,7 @@ class Proxy:
             while True:
                 request = await read_message(reader)
                 self.requests += 1
-                mishap = MISHAPS[self._drawn()] if self._random.random() < self._chance else pass_on
+                mishap = self.mishap(request)
                 gone = asyncio.ensure_future(reader.read(1))
                 try:
                     answer = asyncio.ensure_future(mishap(self, request))
@@ -94,6 +94,10 @@ class Proxy:
             pass
         finally:
             writer.close()
+
+    def mishap(self, request: bytes) -> Mishap:
+        """What happens to a request."""
+        return MISHAPS[self._drawn()] if self._random.random() < self._chance else pass_on
 
     def _drawn(self) -> str:
         name = self._random.choice(self._names)
@@ -181,7 +185,9 @@ async def repeat_answer(proxy: Proxy, request: bytes) -> bytes:
     return 2 * await proxy.ask(request)
 
 
-MISHAPS: dict[str, Callable[[Proxy, bytes], Awaitable[bytes]]] = {
+Mishap = Callable[[Proxy, bytes], Awaitable[bytes]]
+
+MISHAPS: dict[str, Mishap] = {
     "request dropped": drop_request,
     "answer dropped": drop_answer,
     "answer cut": cut_answer,

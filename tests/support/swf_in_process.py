@@ -22,7 +22,7 @@ class InProcessClient:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.fail_next: dict[str, list[Exception]] = {}
 
-    def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    def call(self, operation: str, request: dict[str, Any], carried_out: object = None) -> dict[str, Any]:
         self.calls.append((operation, request))
         if self.fail_next.get(operation):
             raise self.fail_next[operation].pop(0)

@@ -78,10 +78,10 @@ def test_an_id_that_is_taken_says_what_to_do() -> None:
         name, version, task_list = "taken", "1", "t"
 
     class Client:
-        def call(self, operation: str, request: dict[str, Any]) -> Any:
+        def call(self, operation: str, request: dict[str, Any], carried_out: object) -> Any:
             raise Refused(operation, "WorkflowExecutionAlreadyStartedFault", "Already Started", 400)
 
     client: Any = Client()
     with pytest.raises(Refused, match="an execution 'w' is open; choose another workflow id") as caught:
-        start(client, Start("d", Taken, "w", [], {}, "t"))
+        start(client, Start("d", Taken, "w", [], {}, "t"), since=None)
     assert caught.value.code == "WorkflowExecutionAlreadyStartedFault"

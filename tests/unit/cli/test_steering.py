@@ -109,8 +109,8 @@ def test_restart_of_what_has_just_ended(stage: Stage) -> None:
     gone = Refused("TerminateWorkflowExecution", "UnknownResourceFault", "Unknown execution: w", 400)
     call, closed = stage.client.call, []
 
-    def end_first(operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        answer = call(operation, request)
+    def end_first(operation: str, request: dict[str, Any], *more: Any) -> dict[str, Any]:
+        answer = call(operation, request, *more)
         if operation == "TerminateWorkflowExecution" and not closed:
             closed.append(request)
             raise gone

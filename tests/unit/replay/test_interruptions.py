@@ -37,7 +37,7 @@ class World:
     def __init__(self) -> None:
         self.client: Any = InProcessClient()
         register_domain(self.client, "d")
-        self.key = start(self.client, Start("d", Fragile, "w", [1], {}, "t", 10**6))
+        self.key = start(self.client, Start("d", Fragile, "w", [1], {}, "t", 10**6), since=None)
         self.decider = self.another_decider()
 
     def another_decider(self) -> Decider:

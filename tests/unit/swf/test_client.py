@@ -24,6 +24,9 @@ class Response:
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
+TAKEN = Response(400, {"__type": "com.amazonaws.swf.base.model#WorkflowExecutionAlreadyStartedFault"})
+
+
 class Sent(NamedTuple):
     headers: dict[str, str]
     body: bytes
@@ -251,3 +254,26 @@ def test_waits_double_up_to_a_bound() -> None:
     waits = [backed_off(attempt, chance) for attempt in range(1, 60)]
     assert all(wait <= 20 for wait in waits)
     assert min(waits[-5:]) >= 10
+
+
+def test_what_must_not_be_done_twice_is_looked_for_before_it_is_repeated(connect: Any, slept: list[float]) -> None:
+    seen = iter([None, {"runId": "r"}])
+    client, transport = connect(ConnectionResetError("gone"), TAKEN)
+    assert client.call("StartWorkflowExecution", {}, lambda: next(seen)) == {"runId": "r"}
+    assert (len(transport.sent), len(slept)) == (2, 2)
+
+
+@pytest.mark.parametrize("answers", [[TAKEN], [Response(400, {"__type": "x#ThrottlingException"}), TAKEN]])
+def test_nothing_is_looked_for_while_no_answer_was_lost(connect: Any, answers: list[Any]) -> None:
+    client, transport = connect(*answers)
+    with pytest.raises(Refused, match="AlreadyStarted"):
+        client.call("StartWorkflowExecution", {}, pytest.fail)
+    assert not transport.answers
+
+
+def test_who_may_not_look_repeats_the_call(connect: Any) -> None:
+    def denied() -> Any:
+        raise Refused("ListOpenWorkflowExecutions", "AccessDeniedException", "no", 400)
+
+    client, _ = connect(ConnectionResetError("gone"), Response(200, {"runId": "r"}))
+    assert client.call("StartWorkflowExecution", {}, denied) == {"runId": "r"}
