@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+import random
+import threading
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 
@@ -16,7 +19,7 @@ from ..process.find import find_workflow
 from ..process.signals import stop_on_signals
 from ..process.supervisor import Forks, Supervisor
 from ..replay.engine import Engine
-from ..swf.client import Client
+from ..swf.client import Client, backed_off
 from ..swf.decider import Decider, known_activities, missing_types
 from ..swf.errors import Refused, SwfError
 from ..swf.find import Workflows
@@ -24,6 +27,7 @@ from ..swf.repair import Histories
 from ..swf.shunned import Shunned
 from ..swf.types import register_domain, register_type
 from ..workflow import Workflow
+from .following import passes
 from .output import Refusal
 
 logger = logging.getLogger(__name__)
@@ -33,7 +37,8 @@ logger = logging.getLogger(__name__)
 class DeciderOptions:
     """What a decider process needs. ``override`` is the task list of everything that it schedules, if not its own.
 
-    Made before the fork: what one process writes to ``shunned``, the next one reads.
+    Made before the fork: what one process writes to ``shunned``, the next one reads. ``prepared`` is whether everything
+    is registered.
     """
 
     domain: str
@@ -42,10 +47,11 @@ class DeciderOptions:
     endpoint_url: str | None = None
     affinity: bool = True
     override: str | None = None
+    prepared: bool = True
     shunned: Shunned = field(default_factory=Shunned)
 
-    def connect(self) -> Client:
-        return Client(endpoint_url=self.endpoint_url)
+    def connect(self, attempts: int | None = None) -> Client:
+        return Client(endpoint_url=self.endpoint_url, attempts=attempts)
 
 
 @click.command("decider.start")
@@ -88,15 +94,18 @@ def start(
     try:
         prepare(options)
     except SwfError as error:
-        raise click.ClickException(str(error)) from None
+        if not passes(error):
+            raise click.ClickException(str(error)) from None
+        logger.warning("%s; the decider goes on trying", error)
+        options = replace(options, prepared=False)
     forks = Forks()
     return Supervisor(lambda number: forks.start(lambda: decide(options)), nb_processes, "Decider").run()
 
 
-def prepare(options: DeciderOptions) -> None:
+def prepare(options: DeciderOptions, attempts: int | None = None) -> None:
     """Register the domain and the types of workflows and activities, where missing. Raises SwfError, SettingError."""
     fields()  # complains now, and not in each process, about settings that cannot be used
-    with closing(options.connect()) as client:
+    with closing(options.connect(attempts)) as client:
         register_domain(client, options.domain)
         for missing in missing_types(options.workflows):
             register_type(client, options.domain, missing, options.task_list)
@@ -111,6 +120,8 @@ def decide(options: DeciderOptions) -> int:
     """One decider process: until it is told to stop."""
     log.silence_replays()  # workflows may have configured logging when they were imported
     stop = stop_on_signals()
+    if not options.prepared:
+        _prepare_at_last(options, stop)
     workflows = Workflows(options.workflows)
     client = options.connect()
     decider = Decider(
@@ -125,3 +136,16 @@ def decide(options: DeciderOptions) -> int:
     )
     decider.run(stop)
     return 0
+
+
+def _prepare_at_last(options: DeciderOptions, stop: threading.Event) -> None:
+    """Prepare as soon as SWF can be reached. What it refuses then, it refuses as well when it is asked for tasks."""
+    chance = random.Random()
+    for failures in itertools.count(1):
+        if stop.is_set():
+            return
+        try:
+            return prepare(options, attempts=1)
+        except SwfError as error:
+            logger.warning("nothing can be registered yet (%d in a row): %s", failures, error)
+            stop.wait(backed_off(failures, chance))

@@ -28,7 +28,7 @@ class Prepared(decider.DeciderOptions):
 
     swf = InProcessClient()
 
-    def connect(self) -> Client:
+    def connect(self, attempts: int | None = None) -> Client:
         return cast(Client, self.swf)
 
 
