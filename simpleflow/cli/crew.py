@@ -104,9 +104,12 @@ class Crew:
 
 def _repair(domain: str, task_list: str) -> int:
     stop, client = stop_on_signals(), Client()
-    answering = threading.Thread(target=Repairer(client, domain, task_list).run, args=(stop,), daemon=True)
+    polling = client.another()
+    repairer = Repairer(client, domain, task_list, polling=polling)
+    answering = threading.Thread(target=repairer.run, args=(stop,), daemon=True)
     answering.start()
     stop.wait()
-    if client.is_amazon:  # which gives a task to a poll whose client has gone
-        answering.join()
+    if not client.is_amazon:  # which gives a task to a poll whose client has gone
+        polling.hang_up()
+    answering.join()
     return 0

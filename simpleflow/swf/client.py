@@ -90,6 +90,13 @@ class Client:
             self._sleep(backed_off(attempt, self._chance))
         raise AssertionError("unreachable")
 
+    def hang_up(self) -> None:
+        """From now on nothing is asked: a poll comes back at once, with the task that SWF has given it, if any.
+
+        Any thread may call this. The embedded service gives a task to nobody who has hung up; Amazon SWF does.
+        """
+        self._transport.hang_up()
+
     def close(self) -> None:
         """Close the connections: before a fork, which would share them."""
         self._transport.close()

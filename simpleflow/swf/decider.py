@@ -16,7 +16,7 @@ import socket
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,8 +48,8 @@ _TICK = 0.5  # seconds between two looks at whether to stop
 class Decider:
     """``run`` decides until ``stop`` is set. ``connect`` makes a client for the calling thread.
 
-    A ``patient`` decider ends only when its last poll has come back: Amazon SWF hands a task to a poll whose client has
-    gone, and the task is then stuck until its timeout. The embedded service takes such a task back.
+    A ``patient`` decider ends only when its last poll has come back by itself: Amazon SWF hands a task to a poll whose
+    client has gone, and the task is then stuck until its timeout. Others hang up, and take what they still get.
     """
 
     def __init__(
@@ -84,13 +84,15 @@ class Decider:
         """Decide until ``stop`` is set, then answer what has been polled."""
         client = self._connect()
         lists = [self._task_list, self._own_list] if self._own_list else [self._task_list]
-        pollers = [threading.Thread(target=self._poll, args=(name, stop), daemon=True) for name in lists]
-        for thread in (*pollers, threading.Thread(target=self._wake, args=(stop,), daemon=True)):
+        polls = [(name, stop, self._connect()) for name in lists]
+        pollers = [threading.Thread(target=self._poll, args=poll, daemon=True) for poll in polls]
+        leaver = threading.Thread(target=self._leave, args=(stop, [poll for _, _, poll in polls]), daemon=True)
+        for thread in (*pollers, leaver):
             thread.start()
         try:
             while not stop.is_set():
                 self._take(client, stop)
-            while not self._tasks.empty() or (self._patient and any(poller.is_alive() for poller in pollers)):
+            while not self._tasks.empty() or any(poller.is_alive() for poller in pollers):
                 self._take(client, stop)
             self._drain(client)
         finally:
@@ -107,9 +109,12 @@ class Decider:
         taken.set()
         self.handle(client, work, leaving=stop.is_set())
 
-    def _wake(self, stop: threading.Event) -> None:
+    def _leave(self, stop: threading.Event, polling: Sequence[Client]) -> None:
         """Let nobody wait for a task who could stop."""
         stop.wait()
+        if not self._patient:
+            for client in polling:
+                client.hang_up()
         self._tasks.put(None)
 
     def _drain(self, client: Client) -> None:
@@ -125,21 +130,23 @@ class Decider:
 
     # -- polling
 
-    def _poll(self, task_list: str, stop: threading.Event) -> None:
+    def _poll(self, task_list: str, stop: threading.Event, client: Client) -> None:
         """Poll one list for ever: nothing that SWF or the network does ends it."""
         with logging_context.bound(domain=self._domain, task_list=task_list):
-            self._poll_on(task_list, stop)
+            self._poll_on(task_list, stop, client)
 
-    def _poll_on(self, task_list: str, stop: threading.Event) -> None:
-        client = self._connect()
+    def _poll_on(self, task_list: str, stop: threading.Event, client: Client) -> None:
+        pager = self._connect()
+        own = task_list == self._own_list
         failures = 0
         while not stop.is_set():
             try:
-                own = task_list == self._own_list
-                work = poll_decision(client, self._domain, task_list, self._identity, since_last=own)
+                work = poll_decision(client, self._domain, task_list, self._identity, since_last=own, pager=pager)
             except Exception as error:
                 failures += 1
                 unknown = not isinstance(error, SwfError)
+                if stop.is_set() and not unknown:
+                    return
                 logger.warning("poll of %s failed (%d in a row): %s", task_list, failures, error, exc_info=unknown)
                 self._wait(stop, backed_off(failures, self._chance))
                 continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
+import threading
 from urllib.parse import urlsplit
 
 import httptools
@@ -25,6 +27,8 @@ class Direct:
         self._request_line = f"POST {parts.path or '/'} HTTP/1.1\r\n"
         self._socket: socket.socket | None = None
         self._hung_up = select.poll()
+        self._asking = threading.Lock()
+        self._over = False
 
     def post(self, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -33,7 +37,7 @@ class Direct:
         try:
             connected = self._connected()
             connected.settimeout(timeout)
-            connected.sendall(request)
+            self._ask(connected, request)
             answer = _Answer()
             while not answer.status:
                 data = connected.recv(_CHUNK)
@@ -47,6 +51,20 @@ class Direct:
         finally:
             if not kept:
                 self.close()
+
+    def _ask(self, connected: socket.socket, request: bytes) -> None:
+        with self._asking:
+            if self._over:
+                raise ConnectionAbortedError("nothing is asked any more")
+            connected.sendall(request)
+
+    def hang_up(self) -> None:
+        with self._asking:
+            self._over = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):  # it has just been closed
+                    # that of TLS would not let the answer be read
+                    socket.socket.shutdown(self._socket, socket.SHUT_WR)
 
     def close(self) -> None:
         if self._socket is not None:

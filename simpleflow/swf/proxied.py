@@ -27,8 +27,11 @@ class Proxied:
         self._proxies = proxies
         self._verify = ca_bundle or True
         self._sessions: dict[float, Any] = {}
+        self._over = False
 
     def post(self, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
+        if self._over:
+            raise ConnectionAbortedError("nothing is asked any more")
         if timeout not in self._sessions:
             timeouts = (CONNECT_TIMEOUT, timeout)
             self._sessions[timeout] = URLLib3Session(self._verify, self._proxies, timeouts)
@@ -38,6 +41,9 @@ class Proxied:
         except (BotoCoreError, HTTPClientError) as error:
             raise OSError(str(error)) from error
         return answer.status_code, answer.content
+
+    def hang_up(self) -> None:
+        self._over = True
 
     def close(self) -> None:
         for session in self._sessions.values():

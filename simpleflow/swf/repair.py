@@ -84,8 +84,10 @@ class Repairer:
         domain: str,
         task_list: str,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        polling: Client | None = None,
     ) -> None:
         self._client = client
+        self._polling = polling or client
         self._domain = domain
         self._task_list = task_list
         self._wait = wait
@@ -97,11 +99,13 @@ class Repairer:
         request = {"domain": self._domain, "taskList": {"name": self._task_list}, "identity": swf_identity()}
         while not stop.is_set():
             try:
-                task = self._client.call("PollForActivityTask", request)
+                task = self._polling.call("PollForActivityTask", request)
                 if task.get("taskToken"):
                     self.answer(task)
                 failures = 0
             except SwfError as error:
+                if stop.is_set():
+                    return
                 failures += 1
                 logger.warning("old results cannot be given (%d times in a row): %s", failures, error)
                 self._wait(stop, backed_off(failures, self._chance))

@@ -17,6 +17,9 @@ class Transport(Protocol):
     def post(self, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
         """Status and body of the answer, which may take ``timeout`` seconds. Raises OSError."""
 
+    def hang_up(self) -> None:
+        """From now on nothing is asked; what the other end has answered already still arrives. For any thread."""
+
     def close(self) -> None: ...
 
 

@@ -10,11 +10,12 @@ from .client import Answer, Client
 
 
 def poll_decision(
-    client: Client, domain: str, task_list: str, identity: str, *, since_last: bool = False
+    client: Client, domain: str, task_list: str, identity: str, *, since_last: bool = False, pager: Client | None = None
 ) -> DecisionWork | None:
     """Wait up to a minute for a decision task, with its whole history; None if there is none.
 
-    With ``since_last`` its events begin with the start of the last decision task that was completed.
+    With ``since_last`` its events begin with the start of the last decision task that was completed. ``pager``, by
+    default the client that polls, gets what one page does not hold.
     """
     request: dict[str, Any] = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
     if since_last:
@@ -23,7 +24,7 @@ def poll_decision(
     if not task.get("taskToken"):
         return None
     events = list(task["events"])
-    for page in _further_pages(client, request, task):
+    for page in _further_pages(pager or client, request, task):
         events += page
     return decision_work(domain, task, events)
 

@@ -50,16 +50,30 @@ class Clients:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._free: deque[Client] = deque()
+        self._made: list[Client] = []
+        self._over = False
 
     def call(self, operation: str, request: dict[str, Any]) -> Answer:
         try:
             client = self._free.pop()
         except IndexError:
-            client = self._connect()
+            client = self._another()
         try:
             return client.call(operation, request)
         finally:
             self._free.append(client)
+
+    def _another(self) -> Client:
+        client = self._connect()
+        self._made.append(client)
+        if self._over:
+            client.hang_up()
+        return client
+
+    def hang_up(self) -> None:
+        self._over = True
+        for client in tuple(self._made):
+            client.hang_up()
 
 
 class Worker:
@@ -67,9 +81,10 @@ class Worker:
 
     ``connect`` makes clients, given how often they may try a call if not as often as usual. ``heartbeat`` is in
     seconds, 0 for none. ``patience`` is how many seconds running activities have to finish after ``stop``, None for as
-    long as they need; then they are ended, and run again elsewhere without that counting as an attempt. A ``patient``
-    worker ends only when its last poll has come back: Amazon SWF hands a task to a poll whose client has gone, and the
-    task is then stuck until its timeout. The embedded service takes such a task back.
+    long as they need; then they are ended, and run again elsewhere without that counting as an attempt.
+
+    A ``patient`` worker ends only when its last poll has come back by itself: Amazon SWF hands a task to a poll whose
+    client has gone, and the task is then stuck until its timeout. Others hang up, and take what they still get.
     """
 
     def __init__(
@@ -85,6 +100,7 @@ class Worker:
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self._swf = Clients(connect)
+        self._polling = Clients(connect)
         self._domain = domain
         self._task_list = task_list
         self._pool = pool
@@ -114,6 +130,8 @@ class Worker:
         if self._patient:
             for thread in threads:
                 thread.join()
+        else:
+            self._polling.hang_up()
         with self._rested:
             if not self._rested.wait_for(lambda: not self._busy, self._patience):
                 self._interrupting = True
@@ -126,12 +144,18 @@ class Worker:
 
     def run_one(self, stop: threading.Event) -> None:
         """Execute the next task, if there is one before ``stop`` is set."""
+        if not self._patient:
+            threading.Thread(target=self._hang_up, args=(stop,), daemon=True).start()
         while not stop.is_set():
             work = self._next(stop)
             if work is not None:
                 self.handle(work, stop)
                 break
         self._heartbeats.close()
+
+    def _hang_up(self, stop: threading.Event) -> None:
+        stop.wait()
+        self._polling.hang_up()
 
     def handle(
         self, work: ActivityWork, stop: threading.Event, on_outcome: Callable[[], object] = lambda: None
@@ -162,16 +186,16 @@ class Worker:
         while not stop.is_set():
             with ExitStack() as permit:
                 permit.enter_context(self._permits)
-                work = self._next(stop)
-                if work is not None:
-                    self._take(work, stop, permit.close)
+                with self._working():
+                    work = self._next(stop)
+                    if work is not None:
+                        self._take(work, stop, permit.close)
 
     def _take(self, work: ActivityWork, stop: threading.Event, on_outcome: Callable[[], object]) -> None:
-        with self._working():
-            try:
-                self.handle(work, stop, on_outcome)
-            except Exception:
-                logger.exception("%s: the task is left to its timeout", work)
+        try:
+            self.handle(work, stop, on_outcome)
+        except Exception:
+            logger.exception("%s: the task is left to its timeout", work)
 
     def _next(self, stop: threading.Event) -> ActivityWork | None:
         """Poll once. Whatever SWF or the network does is waited out."""
@@ -179,8 +203,10 @@ class Worker:
             if stop.is_set():
                 return None
             try:
-                work = poll_activity(self._swf, self._domain, self._task_list, self._identity)
+                work = poll_activity(self._polling, self._domain, self._task_list, self._identity)
             except Exception as error:
+                if stop.is_set() and isinstance(error, SwfError):
+                    return None
                 self._failures += 1
                 logger.warning(
                     "poll of %s failed (%d in a row): %s",
@@ -196,6 +222,7 @@ class Worker:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
+        """From before the poll: what it brings may already be on its way."""
         with self._rested:
             self._busy += 1
         try:

@@ -31,6 +31,9 @@ class InProcessClient:
         except Fault as fault:
             raise Refused(operation, fault.type.rpartition("#")[2], str(fault.message), fault.status) from None
 
+    def hang_up(self) -> None:
+        """No poll waits here."""
+
     def close(self) -> None:
         """There is no connection."""
 

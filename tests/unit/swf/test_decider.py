@@ -389,9 +389,56 @@ def test_nothing_ends_a_poller(error: Exception, caplog: pytest.LogCaptureFixtur
 
     engine = Engine(world.workflows.find)
     decider = Decider(lambda: world.client, "d", "decide", engine, world.workflows, wait=wait)
-    decider._poll("decide", stop)
+    decider._poll("decide", stop, decider._connect())
     assert f"poll of decide failed (1 in a row): {error}" in caplog.text
     assert ("Traceback" in caplog.text) == isinstance(error, ValueError)
+
+
+class Waiting:
+    """A client whose first poll waits until somebody hangs up; then it gets the task that was on its way, or none."""
+
+    def __init__(self, world: World, task_comes: bool) -> None:
+        self._world, self._task_comes = world, task_comes
+        self.waits, self._over = threading.Event(), threading.Event()
+
+    def call(self, operation: str, request: dict[str, Any], carried_out: object = None) -> Any:
+        assert not self._over.is_set(), "asked after the end"
+        self.waits.set()
+        assert self._over.wait(20)
+        if not self._task_comes:
+            raise Unreachable("hung up")
+        return self._world.client.call(operation, {**request, "maximumPageSize": 1})
+
+    def hang_up(self) -> None:
+        self._over.set()
+
+
+@pytest.mark.parametrize("task_comes", [True, False])
+def test_what_is_on_its_way_to_a_decider_that_stops_is_decided(
+    task_comes: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its history has more than one page, and the others come too."""
+    world, stop = World(Triples), threading.Event()
+    world.start(Triples, 2)
+    client = Waiting(world, task_comes)
+    clients = iter([world.client, client])  # for answers, for the poll, and then for all else
+    engine = Engine(world.workflows.find)
+    decider = Decider(
+        lambda: next(clients, world.client),  # type: ignore[arg-type]
+        "d",
+        "decide",
+        engine,
+        world.workflows,
+        affinity=False,
+        patient=False,
+    )
+    deciding = threading.Thread(target=decider.run, args=(stop,))
+    deciding.start()
+    assert client.waits.wait(20)
+    stop.set()
+    deciding.join(20)
+    assert not deciding.is_alive() and not caplog.text
+    assert len(world.client.requests("RespondDecisionTaskCompleted")) == task_comes
 
 
 def test_decisions_are_told_by_their_types(caplog: pytest.LogCaptureFixture) -> None:

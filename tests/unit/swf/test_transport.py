@@ -23,9 +23,12 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Server:
-    """Gives each connection the next list of answers, one for each request, and then closes it."""
+    """Gives each connection the next list of answers, one for each request, and then closes it.
 
-    def __init__(self, *connections: list[bytes], tls: ssl.SSLContext | None = None) -> None:
+    One that is a function is called when there is the request.
+    """
+
+    def __init__(self, *connections: list[bytes | Callable[[], bytes]], tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
         self.closed = threading.Event()
         self._connections = connections
@@ -51,7 +54,7 @@ class Server:
                 with connection if self._tls is None else self._tls.wrap_socket(connection, server_side=True) as end:
                     for answer in answers:
                         self.requests.append(self._request(end))
-                        end.sendall(answer)
+                        end.sendall(answer() if callable(answer) else answer)
                 self.closed.set()
             except OSError:
                 continue
@@ -71,7 +74,7 @@ class Server:
 def serve() -> Iterator[Callable[..., Server]]:
     made: list[Server] = []
 
-    def serve(*connections: list[bytes], tls: ssl.SSLContext | None = None) -> Server:
+    def serve(*connections: list[bytes | Callable[[], bytes]], tls: ssl.SSLContext | None = None) -> Server:
         made.append(Server(*connections, tls=tls))
         return made[-1]
 
@@ -209,6 +212,33 @@ def test_tls_with_a_bundle_that_vouches_for_the_server(
     carrier.close()
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_who_hangs_up_still_gets_the_answer_that_is_on_its_way(
+    serve: Callable[..., Server], tls: ssl.SSLContext, certificate: Path, encrypted: bool
+) -> None:
+    def answer_late() -> bytes:
+        carrier.hang_up()
+        return OK
+
+    server = serve([answer_late], [OK], tls=tls if encrypted else None)
+    carrier = transport(server.url, str(certificate))
+    assert carrier.post({}, b"", 20) == (200, b"ok")
+    with pytest.raises(OSError, match="nothing is asked any more"):
+        carrier.post({}, b"", 20)
+    assert len(server.requests) == 1
+    carrier.close()
+
+
+def test_who_hangs_up_does_not_wait_for_an_answer_that_does_not_come(serve: Callable[..., Server]) -> None:
+    def hang_up() -> bytes:
+        carrier.hang_up()
+        return b""  # and closes
+
+    carrier = Direct(serve([hang_up]).url, None)
+    with pytest.raises(OSError, match="closed before the answer was complete"):
+        carrier.post({}, b"", 20)
+
+
 def test_a_server_for_which_nobody_vouches_is_refused(serve: Callable[..., Server], tls: ssl.SSLContext) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         transport(serve([OK], tls=tls).url).post({}, b"", 20)
@@ -227,6 +257,13 @@ def test_a_proxy_of_the_environment_is_used(serve: Callable[..., Server], monkey
     carrier.close()
     assert proxy.requests[0].startswith(b"POST http://swf.example/ HTTP/1.1\r\n")
     assert proxy.requests[0].endswith(b"body")
+
+
+def test_nothing_is_asked_through_a_proxy_after_one_has_hung_up() -> None:
+    carrier = Proxied("http://swf.example", {"http": "http://127.0.0.1:1"}, None)
+    carrier.hang_up()
+    with pytest.raises(OSError, match="nothing is asked any more"):
+        carrier.post({}, b"", 20)
 
 
 def test_no_proxy_is_used_where_none_is_to_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,10 @@ class Swf:
             raise answer
         return cast("dict[str, Any]", answer)
 
+    def hang_up(self) -> None:
+        """As the embedded service, which then gives no task to a poll that waits."""
+        self.tasks.put(Unreachable("hung up"))
+
     def answer(self) -> tuple[str, dict[str, Any]]:
         return self.answers.get(timeout=20)
 
@@ -296,13 +300,26 @@ def test_a_patient_worker_executes_what_its_last_poll_brings(house: House) -> No
     assert house.ended()
 
 
-def test_another_one_leaves_its_poll(house: House) -> None:
+def test_another_one_hangs_up(house: House, caplog: pytest.LogCaptureFixture) -> None:
     house.worker._patient = False
     house.start()
     wait_until(lambda: house.swf.waiting == 1, "the poll")
     house.stop.set()
     assert house.ended()
-    assert house.swf.waiting == 1
+    assert (house.swf.waiting, len(house.swf.polls), caplog.text) == (0, 1, "")
+
+
+def test_and_executes_what_was_already_on_its_way(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house.swf, "hang_up", lambda: house.swf.tasks.put(task()))
+    house.worker._patient = False
+    house.start()
+    wait_until(lambda: house.swf.waiting == 1, "the poll")
+    house.stop.set()
+    wait_until(lambda: house.pool.calls, "the task")
+    assert house.thread.is_alive()
+    house.pool.outcomes.put(Completed("2"))
+    assert house.swf.answer()[0] == "RespondActivityTaskCompleted"
+    assert house.ended()
 
 
 def test_a_task_that_comes_when_the_pool_is_closed_is_not_failed(house: House) -> None:
@@ -325,6 +342,16 @@ def test_one_task(house: House) -> None:
     assert len(house.swf.polls) == 2
 
 
+def test_one_task_that_does_not_come_before_the_stop(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.worker._patient = False
+    waiting = threading.Thread(target=house.worker.run_one, args=(house.stop,))
+    waiting.start()
+    wait_until(lambda: house.swf.waiting == 1, "the poll")
+    house.stop.set()
+    waiting.join(20)
+    assert not waiting.is_alive() and not caplog.text
+
+
 def test_no_task_after_the_stop(house: House) -> None:
     house.stop.set()
     house.worker.run_one(house.stop)
@@ -344,6 +371,11 @@ def test_clients_are_used_again_also_after_errors() -> None:
     made: list[Any] = []
 
     class Client:
+        over = False
+
+        def hang_up(self) -> None:
+            self.over = True
+
         def call(self, operation: str, request: dict[str, Any]) -> Any:
             if operation == "both":
                 return [clients.call("a", {}), self]
@@ -363,3 +395,6 @@ def test_clients_are_used_again_also_after_errors() -> None:
     assert len(made) == 2
     clients.call("a", {})
     assert len(made) == 2
+    clients.hang_up()
+    assert [client.over for client in (*made, *clients.call("both", {}))] == [True] * 4
+    assert all(client.over for client in made)
