@@ -258,6 +258,26 @@ def test_a_history_is_replayed() -> None:
     assert decision["completeWorkflowExecutionDecisionAttributes"]["result"] == "6"
 
 
+@pytest.mark.parametrize("ids", [{}, {"repair_workflow_id": "w", "repair_run_id": "r"}])
+@pytest.mark.parametrize("given", [[2], {"args": [2], "kwargs": {}, "__extra": {"class": "c"}}])
+def test_a_history_is_replayed_as_the_repair_of_another(given: Any, ids: dict[str, str]) -> None:
+    old = Written(Triples, 2)
+    old.begin()
+    old.end()
+    old.completed(old.scheduled(triple, 1, [2], taskList={"name": "work"}), 6)
+    new = Written(Triples, 2)
+    new.events[0]["workflowExecutionStartedEventAttributes"]["input"] = json.dumps(given)
+    new.begin()
+    before = json.dumps(new.events)
+    lists = []
+    for force in (None, "nothing", "tripl.-1$"):
+        made = executor.Executor("d", Triples, None, History(old.events), force, **ids)  # type: ignore[arg-type]
+        [decision] = made.replay(History(new.events)).decisions
+        lists.append(decision["scheduleActivityTaskDecisionAttributes"]["taskList"]["name"])
+    assert [name.startswith("FAKE-") for name in lists] == [True, True, False]
+    assert json.dumps(new.events) == before
+
+
 class Waits(Workflow):
     name = "kept.waits"
     version = "1"
