@@ -35,9 +35,10 @@ _FIND = f"""
 FIND_ASCENDING = f"{_FIND} ORDER BY at_ms, run_key LIMIT {_PAGE}"
 FIND_DESCENDING = f"{_FIND} ORDER BY at_ms DESC, run_key DESC LIMIT {_PAGE}"
 COUNT = "SELECT count(*) FROM closed_index WHERE shelf = ? AND at_ms BETWEEN ? AND ?"
+# The + keeps SQLite from walking the whole shelf again for each run that is gone.
 COUNT_GONE = """
     SELECT count(*) FROM closed_runs CROSS JOIN closed_index USING (run_key)
-    WHERE purge_ms <= ? AND shelf = ? AND at_ms BETWEEN ? AND ?
+    WHERE purge_ms <= ? AND shelf = ? AND +at_ms BETWEEN ? AND ?
     AND at_ms IN (started_ms, closed_ms)
 """
 DUE = f"""

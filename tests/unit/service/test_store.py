@@ -248,6 +248,7 @@ BOTH_BOUNDS = "SEARCH closed_index USING PRIMARY KEY (shelf=? AND (at_ms,run_key
         (sqlarchive.FIND_ASCENDING, BOTH_BOUNDS),
         (sqlarchive.FIND_DESCENDING, BOTH_BOUNDS),
         (sqlarchive.COUNT, "SEARCH closed_index USING PRIMARY KEY (shelf=? AND at_ms>? AND at_ms<?)"),
+        (sqlarchive.COUNT_GONE, "SEARCH closed_index USING PRIMARY KEY (shelf=? AND at_ms=? AND run_key=?)"),
         (sqlarchive.GET, "SEARCH runs USING INDEX sqlite_autoindex_runs_1 (run_id=?)"),
         (
             sqlarchive.EVENTS,
