@@ -25,7 +25,8 @@ class Event(dict[str, Any]):
         try:
             return self._wire
         except AttributeError:
-            self._wire = to_json(self)
+            # A copy: orjson answers with a buffer of several kilobytes, however short the text in it.
+            self._wire = b"%b" % to_json(self)
             return self._wire
 
 

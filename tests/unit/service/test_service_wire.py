@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import tracemalloc
 
 import pytest
 from botocore.loaders import Loader
@@ -123,6 +124,17 @@ def test_the_json_of_an_event_is_made_once() -> None:
     assert json.loads(wire) == event
     assert b'"eventTimestamp":1700000000.123,' in wire and b" " not in wire
     assert events.event_ms(event) == 1_700_000_000_123
+
+
+def test_the_json_of_an_event_takes_the_memory_that_it_needs() -> None:
+    made = [events.make_event(number, 1, "TimerFired", {"timerId": "t"}) for number in range(1, 101)]
+    tracemalloc.start()
+    try:
+        length = sum(len(event.wire()) for event in made)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * length
 
 
 def test_lone_surrogates_are_written_escaped() -> None:
