@@ -2,7 +2,7 @@
 
 httptools parses. A connection hands over one request at a time; of what a client sends ahead, no more is read than has
 come already. A client that takes too long over a request, sends too much or no HTTP at all is refused and cut off, and
-so is one that has been silent for long.
+so is one that has been silent for long, or does not read its answer.
 """
 
 from __future__ import annotations
@@ -219,6 +219,8 @@ class Connection(asyncio.Protocol):
         """Hand over the request that came first, unless the client does not read what it gets."""
         if self._queue and self._current is None and self._writable and self.connected:
             self._current = self._queue.popleft()
+            if not self._receiving:
+                self._deadline = None
             self._connections.handle(self._current)
 
     def answer(self, exchange: Exchange, status: int, content_type: str, body: bytes) -> None:
@@ -232,19 +234,15 @@ class Connection(asyncio.Protocol):
         )
         self._transport.write(head.encode() + (b"" if exchange.method == "HEAD" else body))
         self._current = None
+        if not self._receiving:
+            self._deadline = self._loop.time() + _KEEP_ALIVE_S
         if last:
             self._end()
         elif self._queue:
             self._loop.call_soon(self._next)  # others first
-        else:
-            self._listen()
-
-    def _listen(self) -> None:
-        if self._paused:
+        elif self._paused:
             self._paused = False
             self._transport.resume_reading()
-        if not self._receiving:
-            self._deadline = self._loop.time() + _KEEP_ALIVE_S
 
     def _end(self) -> None:
         """Nothing more is answered. A client that still sends would not read the last answer if it was cut off."""
@@ -276,7 +274,7 @@ class Connection(asyncio.Protocol):
 
     def lose_patience(self, now: float) -> None:
         if self._deadline is not None and now > self._deadline:
-            self._transport.close()
+            self._transport.abort()  # closing would wait for a client that does not read its answer
 
     def drain(self) -> None:
         if self._current is None and not self._queue:

@@ -18,7 +18,7 @@ class Wire(asyncio.Transport):
     def __init__(self, pair: socket.socket) -> None:
         super().__init__({"socket": pair})
         self.written = b""
-        self.closed = self.ended = self.paused = False
+        self.closed = self.aborted = self.ended = self.paused = False
 
     def write(self, data: Any) -> None:
         self.written += bytes(data)
@@ -28,6 +28,9 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
     def is_closing(self) -> bool:
         return self.closed
@@ -263,6 +266,30 @@ def test_a_client_that_has_its_answer_may_rest_a_while() -> None:
         client.answer()
         assert client.patience(599)
         assert not client.patience(602)
+
+    by_hand(act)
+
+
+@pytest.mark.parametrize("sent", [REQUEST, REQUEST + REQUEST, b"GET / HTTP/1.0\r\n\r\n"])
+def test_a_client_that_does_not_read_its_answer_is_cut_off(sent: bytes) -> None:
+    async def act(client: Client) -> None:
+        client.send(sent)
+        client.protocol.pause_writing()
+        client.answer()
+        client.protocol.lose_patience(client.made + 599)
+        assert not client.wire.aborted
+        client.protocol.lose_patience(client.made + 602)
+        assert client.wire.aborted
+
+    by_hand(act)
+
+
+def test_a_client_that_asks_ahead_may_wait_for_each_answer() -> None:
+    async def act(client: Client) -> None:
+        client.send(REQUEST + REQUEST)
+        client.answer()
+        await asyncio.sleep(0)
+        assert len(client.exchanges) == 2 and client.patience(100_000)
 
     by_hand(act)
 
