@@ -132,7 +132,8 @@ class Front:
     def _call(self, call: Call) -> Outcome:
         try:
             answer = self._durable.call(call.operation, call.request, self._clock.now_ms(), call.region)
-            return Outcome(200, _write(answer), answer.get("taskToken"))
+            task = None if call.request.get("nextPageToken") else answer.get("taskToken")
+            return Outcome(200, _write(answer), task)
         except Fault as fault:
             self._hint(fault, call)
             return _failed(fault)

@@ -340,6 +340,21 @@ def test_a_decision_task_is_given_to_another_when_the_answer_finds_nobody(ready:
     drive(ready, act)
 
 
+def test_a_decision_task_stays_with_a_decider_that_lost_a_further_page_of_it(ready: Rig) -> None:
+    async def act(bench: Bench) -> None:
+        await bench.call("StartWorkflowExecution", START)
+        page = {**POLL, "maximumPageSize": 2}
+        first = await bench.call("PollForDecisionTask", page)
+        bench.ask("SignalWorkflowExecution", {"domain": "domain", "workflowId": "w", "signalName": "s"})
+        lost = bench.ask("PollForDecisionTask", {**page, "nextPageToken": first["nextPageToken"]})
+        lost.leave()
+        await turns()
+        assert not lost.answered
+        assert await bench.call("RespondDecisionTaskCompleted", {"taskToken": first["taskToken"]}) == {}
+
+    drive(ready, act)
+
+
 def test_too_many_polls(ready: Rig) -> None:
     async def act(bench: Bench) -> None:
         polls = [bench.ask("PollForDecisionTask", POLL) for _ in range(2)]
