@@ -87,7 +87,7 @@ async def _serve(
     try:
         server = Server(room, real)
         pulse = Pulse(durable, clock, server.give_up)
-        guard = Guard(keys, options.allow_hosts, real)
+        guard = Guard(keys, (_host(options), *options.allow_hosts), real)
         front = Front(durable, pulse, room, guard, clock, hold_s=options.poll_hold_s, limits=options.limits)
         connections = Connections(front.handle, _connection_limit())
         await server.serve(listener, connections, lambda: announce(_url(options, listener)))
@@ -119,8 +119,12 @@ def _listen(options: Options) -> socket.socket:
 
 
 def _url(options: Options, listener: socket.socket) -> str:
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    return f"http://{host}:{listener.getsockname()[1]}"
+    return f"http://{_host(options)}:{listener.getsockname()[1]}"
+
+
+def _host(options: Options) -> str:
+    """The address as clients name it. One of the loopback, or else every request is signed."""
+    return f"[{options.host}]" if ":" in options.host else options.host
 
 
 def _connection_limit() -> int:

@@ -170,6 +170,10 @@ def test_with_a_key_file_no_dummy_keys_are_printed_and_strangers_are_refused(
         domains(stranger)
 
 
+def test_any_address_of_the_loopback_will_do(serve: Callable[..., Started]) -> None:
+    assert domains(serve("--host", "127.0.0.2").client()) == []
+
+
 def test_names_of_this_machine(serve: Callable[..., Started]) -> None:
     service = serve("--allow-host", "workflows.internal", "--allow-host", "second")
     port = service.variables["AWS_ENDPOINT_URL_SWF"].rpartition(":")[2]
