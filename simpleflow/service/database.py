@@ -75,7 +75,8 @@ def connect_readonly(path: str | Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
-            _refuse_strangers(connection, path)
+            if _refuse_strangers(connection, path) == 0:
+                raise StoreRefused(f"There is nothing in {path} yet: name the database of a service with --db")
         except BaseException:
             connection.close()
             raise

@@ -103,6 +103,12 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_an_empty_file_to_read(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(StoreRefused, match="There is nothing in .*empty.db yet: name the database of a service"):
+        connect_readonly(tmp_path / "empty.db")
+
+
 def test_a_place_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreRefused, match=r"Cannot make the directory .*: name another place"):
