@@ -8,6 +8,7 @@ so is one that has been silent for long, or does not read its answer.
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import uuid
 from collections import deque
@@ -27,6 +28,9 @@ _MAX_HEAD = 64 * 1024
 _MAX_RAW = 2 * MAX_REQUEST
 _PATIENCE_S = 30.0
 _KEEP_ALIVE_S = 600.0
+
+#: That the other end has closed; not every system has a sign of its own for it.
+_HANG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
 
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _CLOSE = "connection: close\r\n"
@@ -52,10 +56,9 @@ class Exchange:
     #: Called when the client leaves before it has its answer.
     on_leave: Callable[[], None] | None = None
 
-    @property
-    def connected(self) -> bool:
-        """False once the client is known to have left."""
-        return self.connection.connected
+    def listened_to(self) -> bool:
+        """Whether the client is still there; asks the system, which knows of its leaving before the loop does."""
+        return self.connection.listened_to()
 
     def answer(self, status: int, content_type: str, body: bytes) -> None:
         self.connection.answer(self, status, content_type, body)
@@ -115,6 +118,7 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._writable = True
         self._paused = False
+        self._hang_up = select.poll()
         #: When patience ends; None while it is the service's turn.
         self._deadline: float | None = None
         # The request that is coming in.
@@ -132,6 +136,11 @@ class Connection(asyncio.Protocol):
     def connected(self) -> bool:
         return not self._transport.is_closing()
 
+    def listened_to(self) -> bool:
+        if self.connected and self._hang_up.poll(0):
+            self._transport.abort()
+        return self.connected
+
     # -- asyncio -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -143,8 +152,10 @@ class Connection(asyncio.Protocol):
             return
         self._connections.open.add(self)
         self._deadline = self._loop.time() + _PATIENCE_S
+        opened = transport.get_extra_info("socket")
         # asyncio does so only where the socket's protocol number is set, and accepted ones have the listener's 0.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._hang_up.register(opened.fileno(), _HANG_UP)
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:

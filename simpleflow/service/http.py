@@ -154,9 +154,9 @@ class Front:
     def _deliver(self, call: Call, outcome: Outcome, lost: StoreError | None) -> None:
         if lost is not None:
             outcome = _failed(faults.internal_failure(str(lost)))
-        if call.exchange.connected:
+        if outcome.task is None or call.exchange.listened_to():
             _answer(call.exchange, outcome.status, outcome.body)
-        elif outcome.task is not None and call.operation == "PollForDecisionTask":
+        elif call.operation == "PollForDecisionTask":
             self._give_back(call, outcome.task)
 
     def _give_back(self, call: Call, token: str) -> None:
@@ -191,7 +191,7 @@ class Front:
     def _look(self, call: Call, waiter: Waiter) -> None:
         """Answer a poll if there is a task for it or its time is over; else it waits, or has left."""
         exchange = call.exchange
-        if not exchange.connected:
+        if not exchange.listened_to():
             self._room.leave(waiter, served=False)
             return
         waiter.doze()

@@ -219,12 +219,32 @@ def test_a_request_can_see_that_its_client_has_left() -> None:
         client.send(REQUEST)
         (found,) = client.exchanges
         found.on_leave = lambda: left.append(True)
-        assert found.connected
+        assert found.connection.connected
         client.wire.close()
         client.protocol.connection_lost(None)
-        assert not found.connected and left
+        assert not found.connection.connected and left
         client.answer()
         assert not client.wire.written and not client.connections.open
+
+    by_hand(act)
+
+
+@pytest.mark.parametrize("ahead", [b"", b"POST"])
+def test_that_a_client_has_left_is_known_before_the_loop_reads_it(ahead: bytes) -> None:
+    async def act(client: Client) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            there = socket.create_connection(listener.getsockname())
+            here, _ = listener.accept()
+        with here:
+            protocol, wire = client.connections.make(), Wire(here)
+            protocol.connection_made(wire)
+            protocol.data_received(REQUEST)
+            with there:
+                there.sendall(ahead)
+                assert client.exchanges[0].listened_to()
+            assert protocol.connected
+            assert not client.exchanges[0].listened_to()
+            assert wire.aborted
 
     by_hand(act)
 
