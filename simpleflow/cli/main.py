@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
+import io
 import os
 import re
 import signal
@@ -137,11 +139,29 @@ def _for_all_processes(ctx: click.Context, variable: str, value: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    _open_streams()
     sys.path[:0] = [os.getcwd()]
     gc.set_threshold(50_000)  # histories are many small objects that stay; looking for garbage among them is slow
     status = run()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C needs no traceback
     sys.exit(status)
+
+
+def _open_streams() -> None:
+    """A standard stream that the caller has closed leads nowhere: else the next file, a database even, gets its number.
+
+    What stdout cannot encode is written as an escape, as on stderr.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -159,8 +179,22 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # nobody reads any more; Python would complain once more at its end
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
+        return Exit.FAILED
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        _leave_stdout()
+        click.ClickException(f"cannot write to stdout: {error.strerror}").show()
         return Exit.FAILED
     return status if isinstance(status, int) else Exit.DONE
+
+
+#: What a stream says that takes no more; unlike other files it has no name.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def _leave_stdout() -> None:
+    """Nobody takes what is still to be written; Python would complain once more at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -134,3 +134,39 @@ def test_completion_is_enabled_as_documented(shell: str, line: str, tmp_path: Pa
     )
     assert (told.returncode, told.stderr) == (0, "")
     assert "workflow.list" in told.stdout or shell == "zsh"
+
+
+def in_shell(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A process of Python with its streams as a shell redirects them."""
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_stream_that_is_closed(closed: str, tmp_path: Path) -> None:
+    ran = in_shell(closed, "-m", "simpleflow", "info", "versions")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    code = "import sys; from simpleflow.cli import main; main.run = lambda: open(sys.argv[1]).fileno(); main.main()"
+    (tmp_path / "database").touch()
+    assert in_shell(closed, "-c", code, str(tmp_path / "database")).returncode > 2
+
+
+def test_input_from_a_stream_that_is_closed() -> None:
+    local = ("workflow.start", "--local", "examples.basic.BasicWorkflow", "--input-file", "-")
+    ran = in_shell("<&-", "-m", "simpleflow", *local)
+    assert ran.returncode == 2
+    assert "is not JSON" in ran.stderr and "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("command", [["info"], ["--help"], ["--format", "jsonl", "info"]])
+def test_a_full_disk_is_told(command: list[str]) -> None:
+    ran = in_shell(">/dev/full", "-m", "simpleflow", *command)
+    assert (ran.returncode, ran.stderr) == (1, "Error: cannot write to stdout: No space left on device\n")
+
+
+def test_what_stdout_cannot_encode_is_escaped() -> None:
+    code = "import click; from simpleflow.cli import main; main.run = lambda: click.echo('é✓'); main.main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, cwd=ROOT
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"\xe9\\u2713\n", b"")
