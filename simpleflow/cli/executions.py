@@ -19,6 +19,7 @@ from .exits import Refusal
 from .output import Listing
 from .targets import DOMAIN
 from .times import instant
+from .values import Number
 
 Info = dict[str, Any]
 
@@ -27,7 +28,7 @@ _CLOSE_STATUSES = ("COMPLETED", "FAILED", "CANCELED", "TERMINATED", "CONTINUED_A
 started_since = click.option(
     "-d",
     "--started-since",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=30,
     show_default=True,
     metavar="DAYS",

@@ -23,6 +23,7 @@ from ..settings import SettingError
 from .exits import MEANINGS, Exit
 from .options import listing_options
 from .output import Output
+from .values import TEXT
 
 #: Command -> module, function and what the list of commands says of it.
 COMMANDS = {
@@ -88,8 +89,11 @@ class Commands(UserDict[str, click.Command]):
 
 class Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The example in the help of a command keeps its line."""
+        """The example in the help of a command keeps its line; its texts can be sent."""
         command = super().get_command(ctx, cmd_name)
+        for parameter in () if command is None else command.params:
+            if parameter.type is click.STRING:
+                parameter.type = TEXT
         if command is not None and command.help:
             command.help = _EXAMPLE.sub("\n\\1\b\n\\1", command.help)
         return command

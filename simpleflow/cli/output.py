@@ -82,7 +82,7 @@ def write(listing: Listing, output: Output) -> None:
         if output.sort is not None:
             rows = _sorted(rows, listing.columns, output.sort)
         rows = ({name: row[name] for name in columns} for row in rows)
-    rows = islice(rows, output.limit)
+    rows = islice(rows, None if output.limit is None else min(output.limit, sys.maxsize))
     if listing.activity and output.format not in STREAMING and sys.stderr.isatty():
         rows = _collected(rows, listing.activity)
     WRITERS[output.format](columns, rows, look)

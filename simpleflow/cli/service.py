@@ -15,6 +15,7 @@ from ..service.core import DEFAULT_REGION
 from ..service.database import StoreError
 from ..service.signatures import KeyFileError
 from .output import Refusal
+from .values import Number
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,7 +34,7 @@ _DEFAULT_DB = Path(".simpleflow", "swf.db")
 )
 @click.option(
     "--poll-hold",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=server.DEFAULT_HOLD_S,
     show_default=True,
     help="Seconds that a poll waits for a task.",

@@ -14,9 +14,10 @@ from .exits import Exit, Unknown, exit_of
 from .following import Follower, details_of, how, result_of
 from .output import LineWatcher, write_last_line
 from .targets import EXECUTION
+from .values import Number
 
 _timeout = click.option(
-    "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Wait no longer; the exit code is then 4."
+    "--timeout", type=Number(0), metavar="SECONDS", help="Wait no longer; the exit code is then 4."
 )
 
 

@@ -104,6 +104,10 @@ def test_separated_values_have_their_header_and_are_exact(
     assert text == "\n".join([delimiter.join(COLUMNS), shown(monkeypatch, format=format, header=False)])
 
 
+def test_no_limit_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(monkeypatch, limit=10**30) == shown(monkeypatch)
+
+
 def test_human_prints_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = shown(monkeypatch, format="human").split("\n\n")
     assert first.splitlines()[:2] == [r"Workflow ID  häufig\n\x1b[2J", "Status       FAILED"]

@@ -80,6 +80,11 @@ def test_help_imports_no_command() -> None:
         (["--format", "xml", "workflow.start"], "Invalid value for '--format': 'xml' is not one of"),
         (["workflow.stop"], "No such command 'workflow.stop'."),
         (["workflow.start", "--tags", "a"], "Missing argument 'WORKFLOW'."),
+        (["workflow.info", "d", "\udcff"], "'\\udcff' is not UTF-8, or not in the encoding of the locale"),
+        (["workflow.start", "a.B", "--workflow-id", "\udcff"], "Invalid value for '--workflow-id'"),
+        (["workflow.list", "d", "--started-since", "nan"], "'nan' is no number."),
+        (["workflow.wait", "d", "w", "--timeout", "nan"], "'nan' is no number."),
+        (["service.start", "--poll-hold", "nan"], "'nan' is no number."),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str) -> None:
