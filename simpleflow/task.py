@@ -72,15 +72,19 @@ class NonPythonicActivityTask(ActivityTask):
         super().__init__(activity, *args, **kwargs)
 
 
-class ChildWorkflowTask(Task):
-    """A child workflow. ``workflow_task_list`` is where its decisions are made, if not where its class says."""
+class WorkflowTask(Task):
+    """A child workflow. ``workflow_task_list`` is where its decisions are made, if not where its class says.
 
-    def __init__(self, workflow: Any, /, *args: Any, **kwargs: Any) -> None:
+    ``executor`` is what old code passes in front; nobody needs it any more.
+    """
+
+    def __init__(self, executor: Any, workflow: Any, /, *args: Any, **kwargs: Any) -> None:
         if not hasattr(workflow, "run"):
             raise TypeError(f"expected a Workflow class, not {workflow!r}")
         # `run` may have an argument of that name; then it is the author's.
         own = "workflow_task_list" in inspect.signature(workflow.run).parameters
         self.task_list: str | None = None if own else kwargs.pop("workflow_task_list", None)
+        self.executor = executor
         self.workflow = workflow
         self.args = list(args)
         self.kwargs = kwargs
@@ -98,12 +102,11 @@ class ChildWorkflowTask(Task):
         return bool(getattr(self.workflow, "idempotent", False))
 
 
-class WorkflowTask(ChildWorkflowTask):
-    """A child workflow, with the executor that old code passes in front of it."""
+class ChildWorkflowTask(WorkflowTask):
+    """The same without an executor."""
 
-    def __init__(self, executor: Any, workflow: Any, /, *args: Any, **kwargs: Any) -> None:
-        super().__init__(workflow, *args, **kwargs)
-        self.executor = executor
+    def __init__(self, workflow: Any, /, *args: Any, **kwargs: Any) -> None:
+        super().__init__(None, workflow, *args, **kwargs)
 
 
 class SignalTask(Task):
@@ -177,6 +180,7 @@ class TaskFailureContext:
     """What ``Workflow.on_task_failure`` is told of a failure, and what it decides.
 
     ``a_task`` is a private copy: its ``args`` and ``kwargs`` may be edited, and are the input of the next attempt.
+    ``exception_class`` is TaskException or WorkflowException, what the task raises with ``raises_on_failure``.
     For a failure with details as our workers write them, ``task_error`` is the name of the exception class,
     ``task_message`` its text, ``task_error_type`` the class if this process knows it, ``details`` a dict.
     Decide with one of the ``decide_…`` methods; without a decision the activity's own retry policy applies.
@@ -243,7 +247,7 @@ class TaskFailureContext:
         return self._decide(self.Decision.abort)
 
     def decide_ignore(self) -> TaskFailureContext:
-        """Go on as if it had succeeded with None."""
+        """Go on as if it had succeeded, with None or with what ``future.set_finished`` was given."""
         return self._decide(self.Decision.ignore)
 
     def decide_cancel(self) -> TaskFailureContext:

@@ -90,7 +90,9 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """As if it had succeeded with None."""
+    """As if it had succeeded with ``value``."""
+
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +147,25 @@ def default_verdict(retry: int | RetryPolicy | None, failures: int, exception: B
     return Retry(policy.delay(failures, random.Random(seed).random()))
 
 
-def failure_context(task: Any, record: Record, failures: int, run: Any) -> TaskFailureContext:
-    """What ``on_task_failure`` is told. ``task`` is its own copy, to edit."""
+class FailedFuture(Future[Any]):
+    """The future of a failed attempt as ``on_task_failure`` gets it: it may be given another end."""
+
+    def set_finished(self, value: Any) -> None:
+        self._exception = None
+        super().set_finished(value)
+
+    def _finish(self, state: str) -> None:
+        self._state = state
+        self.done = self.ready = True
+
+
+def failure_context(call: Any, record: Record, run: Any) -> TaskFailureContext:
+    """What ``on_task_failure`` is told. Its task is a copy of its own, to edit."""
     exception = exception_of(record, run.fetch_told)
-    future: Future[Any] = Future()
+    future = FailedFuture()
     future.set_exception(exception)
-    context = TaskFailureContext(
-        task, _event(record, failures - 1, exception, run), future, type(exception), run.history()
-    )
+    event = _event(record, call.failed_attempts - 1, exception, run)
+    context = TaskFailureContext(call.private_task(), event, future, call.exception_class, run.history())
     context.reason = str(exception)
     if isinstance(exception, exceptions.TaskFailed):
         told = _told(exception)
@@ -193,8 +206,11 @@ def _event(record: Record, retry: int, exception: BaseException, run: Any) -> di
         "task_list": (recorded.get("taskList") or {}).get("name"),
         "control": run.decode(recorded.get("control")),
         f"{state}_id": record.outcome_id,
+        f"{state}_timestamp": as_datetime(record.outcome_time),
         "retry": retry,
     }
+    if attributes.get("startedEventId"):
+        event["started_id"] = attributes["startedEventId"]
     for member in ("reason", "details", "cause"):
         if member in attributes:
             event[member] = run.fetch_told(attributes[member])

@@ -171,6 +171,7 @@ def _child_refused(state: ExecutionState, event: Event, attributes: Attributes) 
 def _end(state: ExecutionState, record: Record, event: Event, attributes: Attributes) -> None:
     record.outcome = event["eventType"]
     record.outcome_id = event["eventId"]
+    record.outcome_time = event["eventTimestamp"]
     record.attributes = attributes
     state.ended.append(record)
     if record.outcome not in s.SUCCEEDED:

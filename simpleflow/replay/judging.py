@@ -10,7 +10,6 @@ from .state import Record
 
 _VERDICTS: dict[TaskFailureContext.Decision, failures.Verdict] = {
     TaskFailureContext.Decision.abort: failures.Fail(),
-    TaskFailureContext.Decision.ignore: failures.Ignore(),
     TaskFailureContext.Decision.cancel: failures.Cancel(),
 }
 
@@ -28,7 +27,7 @@ def judge(run: Any, call: Any, record: Record) -> None:
 
 
 def _ask(run: Any, call: Any, record: Record, default: failures.Verdict) -> None:
-    context = failures.failure_context(call.private_task(), record, call.failed_attempts, run)
+    context = failures.failure_context(call, record, run)
     context = run.workflow.on_task_failure(context) or context
     decision = context.Decision
     if context.decision is decision.none:
@@ -39,6 +38,9 @@ def _ask(run: Any, call: Any, record: Record, default: failures.Verdict) -> None
         verdict = failures.Retry(float(context.retry_wait_timeout or 0) if later else 0.0, text)
     elif context.decision is decision.handled:
         verdict = failures.Follow(context.future or run.submit(context.a_task))
+    elif context.decision is decision.ignore:
+        future = context.future
+        verdict = failures.Ignore(future.result if future is not None and future.finished else None)
     elif context.decision in _VERDICTS:
         verdict = _VERDICTS[context.decision]
     else:

@@ -44,6 +44,7 @@ class Continuation(calls.Call):
 _MAKERS: dict[type[Any], Callable[[Any, Any], Any]] = {
     task.NonPythonicActivityTask: task_calls.ForeignActivityCall,
     task.ActivityTask: task_calls.ActivityCall,
+    task.WorkflowTask: task_calls.ChildCall,
     task.ChildWorkflowTask: task_calls.ChildCall,
     task.SignalTask: calls.SignalCall,
     task.MarkerTask: lambda run, t: calls.MarkerCall(run, t.name, t.details),

@@ -45,6 +45,7 @@ class Record:
     """
 
     outcome_id = 0
+    outcome_time: float | datetime = 0.0
     attributes: Mapping[str, Any] = MappingProxyType({})
     run_id: str | None = None
     started = False

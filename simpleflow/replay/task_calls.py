@@ -13,7 +13,7 @@ from ..futures import Future
 from ..payloads import attempts, codec, signatures
 from ..payloads.limits import JumboTooLargeError
 from ..registry import full_name
-from ..task import ActivityTask, ChildWorkflowTask
+from ..task import ActivityTask, WorkflowTask
 from . import failures, judging, names
 from . import state as s
 from .arguments import encoded, filled
@@ -220,8 +220,8 @@ class TaskCall(Call):
                     self.run.raise_later(self.future, exception, self.exception_class(self.task, exception))
                 else:
                     self.future.set_exception(exception)
-            case failures.Ignore():
-                self.future.set_finished(None)
+            case failures.Ignore(value):
+                self.future.set_finished(value)
             case failures.Cancel():
                 self.future.set_cancelled()
             case failures.Follow(other):
@@ -361,15 +361,15 @@ class ForeignActivityCall(ActivityCall):
 
 class ChildCall(TaskCall):
     kind = s.CHILD
-    task: ChildWorkflowTask
+    task: WorkflowTask
     exception_class = WorkflowException
 
-    def __init__(self, run: Any, task: ChildWorkflowTask) -> None:
+    def __init__(self, run: Any, task: WorkflowTask) -> None:
         self.workflow = task.workflow
         self.settings: dict[str, Any] = {}
         super().__init__(run, task)
 
-    def _define(self, run: Any, task: ChildWorkflowTask) -> Definition:
+    def _define(self, run: Any, task: WorkflowTask) -> Definition:
         workflow = task.workflow
         _check_workflow(workflow)
         attributes = {

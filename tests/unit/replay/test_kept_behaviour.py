@@ -11,10 +11,17 @@ from support.driver import ActivityTask, Completed, Failed, Outcome, Silent, Wor
 
 from simpleflow import Workflow, activity, futures
 from simpleflow.canvas import Chain, FuncGroup, Group
-from simpleflow.exceptions import AggregateException, InvalidTask, TaskCanceled, TaskTerminated
+from simpleflow.exceptions import (
+    AggregateException,
+    InvalidTask,
+    TaskCanceled,
+    TaskException,
+    TaskTerminated,
+    WorkflowException,
+)
 from simpleflow.replay.limits import Limits
 from simpleflow.task import ActivityTask as Call
-from simpleflow.task import ChildWorkflowTask, NonPythonicActivityTask
+from simpleflow.task import ChildWorkflowTask, NonPythonicActivityTask, WorkflowTask
 
 
 @activity.with_attributes(name="kept.echo")
@@ -429,6 +436,16 @@ def test_a_timeout_carries_type_and_value() -> None:
     assert result_of(run) == ["TimeoutError", "START_TO_CLOSE", "7"]
 
 
+def finishing(context: Any) -> Any:
+    context.future.set_finished({"a": 1})
+    return context
+
+
+def handling(context: Any) -> Any:
+    context.decision = context.Decision.handled
+    return context
+
+
 @pytest.mark.parametrize(
     ("decide", "wanted"),
     [
@@ -438,6 +455,8 @@ def test_a_timeout_carries_type_and_value() -> None:
         (lambda context: context.decide_ignore(), ["FINISHED", None, "NoneType"]),
         (lambda context: context.decide_cancel(), ["CANCELLED", None, "NoneType"]),
         (lambda context: context.decide_handled(Call(echo, "instead")), ["FINISHED", "instead", "NoneType"]),
+        (lambda context: finishing(context).decide_ignore(), ["FINISHED", {"a": 1}, "NoneType"]),
+        (lambda context: handling(finishing(context)), ["FINISHED", {"a": 1}, "NoneType"]),
     ],
 )
 def test_on_task_failure_decides(decide: Any, wanted: list[Any]) -> None:
@@ -454,6 +473,25 @@ def test_on_task_failure_decides(decide: Any, wanted: list[Any]) -> None:
         return decide(context)
 
     assert result_of(run, on_task_failure=on_task_failure) == wanted
+
+
+def test_on_task_failure_gets_what_it_may_raise_and_when_it_happened() -> None:
+    def run(self: Workflow) -> Any:
+        error = self.submit(fail, 1).exception
+        return [repr(error), repr(self.submit(Raising).exception)]
+
+    seen: list[Any] = []
+
+    def on_task_failure(self: Workflow, context: Any) -> Any:
+        event = context.event
+        raised = context.exception_class(context.a_task, context.exception)
+        seen.append((type(raised), raised.payload.name, isinstance(context.a_task, WorkflowTask)))
+        assert event["started_id"] < event["failed_id"] and event["failed_timestamp"].tzinfo is not None
+
+    workflow = of(run, on_task_failure=on_task_failure)
+    finished(workflow, world=World(workflow, Raising, work=work))
+    assert seen[0] == (TaskException, "kept.fail", False)
+    assert seen[-1] == (WorkflowException, "kept_raising", True)
 
 
 def test_a_delayed_retry_with_other_arguments() -> None:
