@@ -69,13 +69,19 @@ class _CompositeFuture(Future[Any]):
         return sum(1 for f in self.futures if f.finished)
 
     @property
-    def _result(self) -> list[Any]:
-        """The results so far, None where there is none."""
-        return [f._get_value() if f.finished else None for f in self.futures]
+    def _result(self) -> Any:
+        """The results so far, None where there is none; or what ``sync_result`` of old code has put there."""
+        if self._made is not _NOT_MADE:
+            return self._made
+        return [f._get_answer() if f.finished else None for f in self.futures]
+
+    @_result.setter
+    def _result(self, value: Any) -> None:
+        self._made = value
 
     def payload(self) -> Any:
-        if type(self).sync_result is not _CompositeFuture.sync_result:
-            return self._get_value()  # the author says what the result is
+        if type(self).sync_result is not _CompositeFuture.sync_result or self._has_own_result():
+            return self._get_answer()  # the author says what the result is
         return None if self.cancelled else [f.payload() for f in self.futures]
 
     def cancel(self) -> bool:
@@ -96,8 +102,16 @@ class _CompositeFuture(Future[Any]):
         if not self.finished:
             return None
         if self._made is _NOT_MADE:
-            self._made = self.sync_result()
+            made = self.sync_result()
+            if self._made is _NOT_MADE:
+                self._made = made
         return self._made
+
+    def _has_own_result(self) -> bool:
+        return type(self).result is not Future.result
+
+    def _get_answer(self) -> Any:
+        return self.result if self._has_own_result() and self.finished and self.failure is None else self._get_value()
 
     def _start_member(self, *extra: Any) -> Future[Any]:
         member = self._members[len(self.futures)]
@@ -169,7 +183,7 @@ class GroupFuture(_CompositeFuture):
         self._advance()
 
 
-class ChainFuture(_CompositeFuture):
+class ChainFuture(GroupFuture):
     """The future of a chain: the list of the results up to the last member that ran."""
 
     def __init__(
@@ -180,7 +194,7 @@ class ChainFuture(_CompositeFuture):
         send_result: bool = False,
         break_on_failure: bool = True,
     ) -> None:
-        super().__init__(activities, workflow, bubbles_exception_on_failure)
+        super().__init__(activities, workflow, bubbles_exception_on_failure=bubbles_exception_on_failure)
         self.send_result = send_result
         self.break_on_failure = break_on_failure
 
@@ -260,10 +274,29 @@ def _finished(executor: Executor) -> Future[Any]:
     return future
 
 
-class _Container(SubmittableContainer):
-    """A list of members, shared by groups and chains."""
+class Group(SubmittableContainer):
+    """Members that run beside each other, at most ``max_parallel`` at a time.
 
-    def __init__(self, activities: Iterable[Any]) -> None:
+    ``raises_on_failure``, where given, replaces that of the members. With ``bubbles_exception_on_failure`` the
+    future's ``exception`` is an AggregateException if a member failed.
+    """
+
+    default_future_class: type[Any] = GroupFuture
+
+    def __init__(
+        self,
+        *activities: Any,
+        max_parallel: int | None = None,
+        raises_on_failure: bool | None = None,
+        bubbles_exception_on_failure: bool = True,
+        future_class: type[GroupFuture] | None = None,
+    ) -> None:
+        if max_parallel is not None and (not isinstance(max_parallel, int) or max_parallel < 1):
+            raise ValueError(f"max_parallel is {max_parallel!r}; it is a number from 1 up, or None for no limit.")
+        self.max_parallel = max_parallel
+        self.raises_on_failure = raises_on_failure
+        self.bubbles_exception_on_failure = bubbles_exception_on_failure
+        self.future_class: type[Any] = future_class or self.default_future_class
         self.activities: list[Any] = []
         self.extend(activities)
 
@@ -285,43 +318,15 @@ class _Container(SubmittableContainer):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self.activities)}>"
 
-
-class Group(_Container):
-    """Members that run beside each other, at most ``max_parallel`` at a time.
-
-    ``raises_on_failure``, where given, replaces that of the members. With ``bubbles_exception_on_failure`` the
-    future's ``exception`` is an AggregateException if a member failed.
-    """
-
-    default_future_class: type[GroupFuture] = GroupFuture
-
-    def __init__(
-        self,
-        *activities: Any,
-        max_parallel: int | None = None,
-        raises_on_failure: bool | None = None,
-        bubbles_exception_on_failure: bool = True,
-        future_class: type[GroupFuture] | None = None,
-    ) -> None:
-        if max_parallel is not None and (not isinstance(max_parallel, int) or max_parallel < 1):
-            raise ValueError(f"max_parallel is {max_parallel!r}; it is a number from 1 up, or None for no limit.")
-        self.max_parallel = max_parallel
-        self.raises_on_failure = raises_on_failure
-        self.bubbles_exception_on_failure = bubbles_exception_on_failure
-        self.future_class = future_class or self.default_future_class
-        super().__init__(activities)
-
     def prepare(self, executor: Executor) -> Startable:
         with executor.raising(self.raises_on_failure):
-            return self.future_class(
-                list(self.activities),
-                executor.workflow,
-                max_parallel=self.max_parallel,
-                bubbles_exception_on_failure=self.bubbles_exception_on_failure,
+            future: Startable = self.future_class(
+                list(self.activities), executor.workflow, self.max_parallel, self.bubbles_exception_on_failure
             )
+        return future
 
 
-class Chain(_Container):
+class Chain(Group):
     """Members that run one after the other.
 
     With ``send_result`` the result of each is the last positional argument of the next (of each member of a group, of
@@ -329,7 +334,7 @@ class Chain(_Container):
     last one to run.
     """
 
-    default_future_class: type[ChainFuture] = ChainFuture
+    default_future_class = ChainFuture
 
     def __init__(
         self,
@@ -346,20 +351,23 @@ class Chain(_Container):
             bubbles_exception_on_failure = raises_on_failure is not False
         self.send_result = send_result
         self.break_on_failure = break_on_failure
-        self.raises_on_failure = raises_on_failure
-        self.bubbles_exception_on_failure = bubbles_exception_on_failure
-        self.future_class = future_class or self.default_future_class
-        super().__init__(activities)
+        super().__init__(
+            *activities,
+            raises_on_failure=raises_on_failure,
+            bubbles_exception_on_failure=bubbles_exception_on_failure,
+            future_class=future_class,
+        )
 
     def prepare(self, executor: Executor) -> Startable:
         with executor.raising(self.raises_on_failure):
-            return self.future_class(
+            future: Startable = self.future_class(
                 list(self.activities),
                 executor.workflow,
                 bubbles_exception_on_failure=self.bubbles_exception_on_failure,
                 send_result=self.send_result,
                 break_on_failure=self.break_on_failure,
             )
+        return future
 
 
 class FuncGroup(SubmittableContainer):

@@ -283,6 +283,10 @@ class Future(Generic[T]):
             self._value = value if self.reader is None else self.reader(value)
         return self._value
 
+    def _get_answer(self) -> Any:
+        """What ``result`` gives: the value, unless a class of the author's says otherwise."""
+        return self._get_value()
+
     # -- Python's own protocols
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -340,7 +344,7 @@ class Mirror(Future[Any]):
             self._notify()
 
     def _get_value(self) -> Any:
-        return None if self._original is None else self._original._get_value()
+        return None if self._original is None else self._original._get_answer()
 
 
 class FutureItem(Mirror):

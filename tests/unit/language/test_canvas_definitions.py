@@ -17,7 +17,7 @@ from simpleflow.activity import with_attributes
 from simpleflow.base import Submittable
 from simpleflow.canvas import Chain, ChainFuture, FuncGroup, Group, GroupFuture, as_member
 from simpleflow.exceptions import AggregateException, ExecutionBlocked, TaskException, TaskFailed
-from simpleflow.futures import Failure, Future
+from simpleflow.futures import Failure, Future, wait
 from simpleflow.signal import WaitForSignal
 from simpleflow.workflow import Workflow
 
@@ -457,6 +457,49 @@ def test_a_chain_with_its_own_future() -> None:
     future = executor.submit(Chain(*labels("ab"), future_class=Last))
     executor.end("a", "b")
     assert future.result == "b"
+
+
+def test_futures_of_old_code() -> None:
+    """They override ``result``, or assign ``_result``, and take their arguments by position."""
+
+    class Told(GroupFuture):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+
+        @property
+        def result(self) -> Any:
+            return "+".join(super().result)
+
+    class Assigned(GroupFuture):
+        def sync_result(self) -> None:
+            super().sync_result()
+            self._result = "+".join(self._result)
+
+    for future_class in (Told, Assigned):
+        executor = FakeExecutor()
+        future = executor.submit(Group(*labels("ab"), future_class=future_class))
+        executor.end("a", "b")
+        assert (future.result, future.payload(), wait(future)) == ("a+b", "a+b", ["a+b"])
+
+
+def test_the_result_of_ones_own_goes_wherever_the_future_goes() -> None:
+    class Told(GroupFuture):
+        @property
+        def result(self) -> Any:
+            return "+".join(super().result)
+
+    executor = FakeExecutor()
+    group = Group(*labels("ab"), future_class=Told)
+    future = executor.submit(Chain(FuncGroup(lambda: group), Label("z"), send_result=True))
+    executor.end("a", "b")
+    sent = executor.started[-1][1]
+    assert (sent.result, sent.payload()) == ("a+b", "a+b")
+    executor.end("z")
+    assert (future.result, future.payload()) == (["a+b", "z"], ["a+b", "z"])
+
+
+def test_a_chain_is_a_group() -> None:
+    assert issubclass(Chain, Group) and issubclass(ChainFuture, GroupFuture)
 
 
 # -- function groups
