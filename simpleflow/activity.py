@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,6 +27,25 @@ PRIORITY_NOT_SET: Any = _PriorityNotSet()
 
 #: The context of the activity task that this thread executes: a dict of the keys that ``Activity.context`` names.
 current_context: ContextVar[dict[str, Any] | None] = ContextVar("simpleflow_activity_context", default=None)
+
+
+class _ContextOfCall(Mapping[str, Any]):
+    """The context of the activity task that this thread executes: what plain functions have as ``context``."""
+
+    def __getitem__(self, key: str) -> Any:
+        return (current_context.get() or {})[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(current_context.get() or {})
+
+    def __len__(self) -> int:
+        return len(current_context.get() or {})
+
+    def __repr__(self) -> str:
+        return repr(current_context.get())
+
+
+CONTEXT_OF_CALL = _ContextOfCall()
 
 
 class Link(Protocol):

@@ -52,7 +52,10 @@ def find_activity(name: str, modules: Sequence[str] = ()) -> Activity:
         # a plain function may have become an activity elsewhere in its module
         found = registry[None].get(name, found)
     if not isinstance(found, Activity):
-        raise NotFound(f"{name} is {_kind(found)}; expected an activity. Decorate it with activity.with_attributes().")
+        raise NotFound(
+            f"{name} is {_kind(found)}; expected an activity. Decorate it with "
+            "activity.with_attributes() where it is defined: what another process makes of it is not known here."
+        )
     return found
 
 

@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 from .. import logging_context, settings
-from ..activity import Activity, current_context
+from ..activity import CONTEXT_OF_CALL, Activity, current_context
 from ..exceptions import ExecutionError, NotFound, PayloadError
 from ..futures import Future
 from ..payloads import codec, limits, signatures
@@ -197,6 +198,8 @@ def _called(activity: Activity, context: dict[str, Any], args: list[Any], kwargs
     if getattr(target, "add_context_in_kwargs", False):
         kwargs = {**kwargs, "context": context}
     if not isinstance(target, type):
+        if isinstance(target, FunctionType) and not hasattr(target, "context"):
+            target.context = CONTEXT_OF_CALL  # type: ignore[attr-defined] # for `Activity(function)`, which asks itself
         return target(*args, **kwargs)
     instance = target(*args, **kwargs)
     instance.context = context

@@ -35,6 +35,13 @@ def context_of_function() -> Any:
     return context_of_function.context
 
 
+def plain() -> Any:
+    return [plain.context["activity_id"], plain.context.get("nothing"), dict(plain.context)["version"]]  # type: ignore[attr-defined]
+
+
+made_of_plain = activity.Activity(plain, name="perform.plain")
+
+
 @activity.with_attributes(name="perform.Class")
 class OfAClass:
     context: dict[str, Any]
@@ -136,6 +143,13 @@ def test_the_context_is_there_during_the_call_only() -> None:
         "activity_task_list": "list",
     }
     assert context_of_function.context is None
+
+
+def test_a_function_that_is_no_activity_itself_has_the_context_as_well() -> None:
+    outcome = perform(call("perform.plain"))
+    assert isinstance(outcome, Completed), outcome
+    assert json.loads(outcome.result) == ["activity-perform.plain-1", None, "v1"]
+    assert not plain.context  # type: ignore[attr-defined]
 
 
 def before(context: dict[str, Any]) -> None:
