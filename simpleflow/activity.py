@@ -180,7 +180,7 @@ class Activity:
         self.task_heartbeat_timeout = heartbeat_timeout
         self.task_priority = task_priority
         self.idempotent = idempotent
-        self.meta = meta
+        self.meta = meta if meta is not None else {}
         functools.update_wrapper(self, callable, assigned=("__module__", "__doc__"), updated=())
         self.register()
 

@@ -10,6 +10,13 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+#: Characters that the fields of SWF hold.
+MAX_INPUT_LENGTH = MAX_RESULT_LENGTH = MAX_CONTROL_LENGTH = MAX_DETAILS_LENGTH = MAX_EXECUTION_CONTEXT_LENGTH = 32_768
+MAX_HEARTBEAT_DETAILS_LENGTH = 2_048
+MAX_REASON_LENGTH = MAX_IDENTITY_LENGTH = 256
+
+#: What a reference to a text outside the history begins with, if the text is in S3.
+JUMBO_FIELDS_PREFIX = "simpleflow+s3://"
 #: Bytes of the longest text that is stored outside the history.
 JUMBO_FIELDS_MAX_SIZE = 5 * 1024**2
 CACHE_DIR = "/tmp/simpleflow-cache"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import logging
 import os
 import tempfile
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from . import settings, storage
-from .utils import hex_hash
 from .utils.private import first_private
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ class RemoteBinary:
     @property
     def directory(self) -> Path:
         """Where the program stands. Raises PermissionError if no directory can be trusted."""
-        return _home() / f"{self.name}-{hex_hash(self.remote_location)}"
+        digest = hashlib.md5(self.remote_location.encode(), usedforsecurity=False).hexdigest()
+        return _home() / f"{self.name}-{digest}"
 
     @property
     def path(self) -> Path:

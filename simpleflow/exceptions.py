@@ -105,7 +105,7 @@ class TaskCanceled(Exception):
     """A task was cancelled; ``details`` is what it said."""
 
     def __init__(self, details: Any = None) -> None:
-        super().__init__(details)
+        super().__init__(*(() if details is None else (details,)))
         self.details = details
 
     def __repr__(self) -> str:

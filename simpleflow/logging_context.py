@@ -22,9 +22,9 @@ def set(key: str, value: object) -> None:
     _values.set({**_values.get(), _known(key): str(value)})
 
 
-def get(key: str) -> str | None:
-    """None if it is not set. Raises KeyError for anything that is not one of KEYS."""
-    return _values.get().get(_known(key))
+def get(key: str) -> str:
+    """The empty text if it is not set. Raises KeyError for anything that is not one of KEYS."""
+    return _values.get().get(_known(key), "")
 
 
 def reset() -> None:

@@ -30,10 +30,12 @@ class Task(Submittable):
     def payload(self) -> Any:
         return None
 
-    def resolve_args(self, *args: Any) -> list[Any]:
+    @staticmethod
+    def resolve_args(*args: Any) -> list[Any]:
         return [get_actual_value(arg) for arg in args]
 
-    def resolve_kwargs(self, **kwargs: Any) -> dict[str, Any]:
+    @staticmethod
+    def resolve_kwargs(**kwargs: Any) -> dict[str, Any]:
         return {key: get_actual_value(value) for key, value in kwargs.items()}
 
     def __repr__(self) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from .. import constants
+
 #: Characters per field, by the names of ``simpleflow.format``.
 LIMITS: dict[str, int] = {
-    "input": 32_768,
-    "result": 32_768,
-    "control": 32_768,
-    "details": 32_768,
-    "execution_context": 32_768,
-    "marker_details": 32_768,
-    "heartbeat_details": 2_048,
-    "reason": 256,
-    "identity": 256,
+    "input": constants.MAX_INPUT_LENGTH,
+    "result": constants.MAX_RESULT_LENGTH,
+    "control": constants.MAX_CONTROL_LENGTH,
+    "details": constants.MAX_DETAILS_LENGTH,
+    "execution_context": constants.MAX_EXECUTION_CONTEXT_LENGTH,
+    "marker_details": constants.MAX_DETAILS_LENGTH,
+    "heartbeat_details": constants.MAX_HEARTBEAT_DETAILS_LENGTH,
+    "reason": constants.MAX_REASON_LENGTH,
+    "identity": constants.MAX_IDENTITY_LENGTH,
 }
 
 _CUT = " ..."

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+from zlib import adler32
 
 
-def hex_hash(text: str | bytes) -> str:
-    """The MD5 of a text, in hexadecimal: a name, no protection against anybody."""
-    data = text.encode() if isinstance(text, str) else text
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+def hex_hash(text: str) -> str:
+    """The Adler-32 of a text, in hexadecimal: few bits, so different texts may have the same. ``"0"`` for no text."""
+    return f"{adler32(text.encode()):x}" if text else "0"

@@ -7,8 +7,9 @@ from typing import Any
 
 
 def full_object_name(obj: Any) -> str:
-    """The name by which ``import_from_module`` finds a class or function."""
-    return f"{obj.__module__}.{obj.__qualname__}"
+    """The name by which ``import_from_module`` finds a class or function; of anything else that of its class."""
+    named = obj if hasattr(obj, "__qualname__") else type(obj)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def import_from_module(path: str) -> Any:

@@ -12,13 +12,13 @@ def empty() -> None:
 
 
 def test_set_get_reset() -> None:
-    assert logging_context.get("domain") is None
+    assert logging_context.get("domain") == ""
     logging_context.set("domain", "d")
     logging_context.set("event_id", 7)
     assert logging_context.get("domain") == "d"
     assert logging_context.values() == {"domain": "d", "event_id": "7"}
     logging_context.reset()
-    assert logging_context.get("event_id") is None
+    assert logging_context.get("event_id") == ""
 
 
 def test_unknown_keys_are_refused() -> None:

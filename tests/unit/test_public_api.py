@@ -86,14 +86,14 @@ def test_defaults_of_the_decorator() -> None:
     assert increment.task_schedule_to_close_timeout == "300"
     assert increment.task_schedule_to_start_timeout == "300"
     assert increment.task_heartbeat_timeout == "300"
-    assert (increment.retry, increment.raises_on_failure, increment.meta) == (0, False, None)
+    assert (increment.retry, increment.raises_on_failure, increment.meta) == (0, False, {})
     assert not increment.idempotent
     assert increment.task_priority is activity.PRIORITY_NOT_SET
 
 
 def test_defaults_of_the_constructor() -> None:
     plain = activity.Activity(Multiply, name="tests.multiply")
-    assert (plain.version, plain.task_list, plain.meta, plain.idempotent) == (None, None, None, None)
+    assert (plain.version, plain.task_list, plain.meta, plain.idempotent) == (None, None, {}, None)
     assert plain.task_start_to_close_timeout is None
     assert plain.task_heartbeat_timeout is None
     assert (plain.retry, plain.raises_on_failure) == (0, False)
@@ -337,7 +337,7 @@ def test_tasks_resolve_futures() -> None:
     future: futures.Future[int] = futures.Future()
     future.set_finished(5)
     made = task.ActivityTask(increment)
-    assert made.resolve_args(1, future) == [1, 5]
+    assert made.resolve_args(1, future) == task.ActivityTask.resolve_args(1, future) == [1, 5]
     assert made.resolve_kwargs(a=future, b=2) == {"a": 5, "b": 2}
 
 
@@ -499,3 +499,15 @@ def test_constants() -> None:
     assert (constants.MINUTE, constants.HOUR, constants.DAY) == (60, 3600, 86400)
     assert constants.JUMBO_FIELDS_MAX_SIZE == 5 * 1024 * 1024
     assert constants.CACHE_DIR == "/tmp/simpleflow-cache"
+    assert constants.JUMBO_FIELDS_PREFIX == "simpleflow+s3://"
+    longest = {name: getattr(constants, name) for name in dir(constants) if name.endswith("_LENGTH")}
+    assert longest == {
+        "MAX_CONTROL_LENGTH": 32768,
+        "MAX_DETAILS_LENGTH": 32768,
+        "MAX_EXECUTION_CONTEXT_LENGTH": 32768,
+        "MAX_HEARTBEAT_DETAILS_LENGTH": 2048,
+        "MAX_IDENTITY_LENGTH": 256,
+        "MAX_INPUT_LENGTH": 32768,
+        "MAX_REASON_LENGTH": 256,
+        "MAX_RESULT_LENGTH": 32768,
+    }

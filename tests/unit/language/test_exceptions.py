@@ -89,7 +89,7 @@ class FakeTask:
         (TaskFailed("a", "bad", {"b": 1}), "('a', 'bad', {'b': 1})", 'TaskFailed (a, "bad")'),
         (TimeoutError("HEARTBEAT", "60"), "('HEARTBEAT', '60')", "TimeoutError(HEARTBEAT)"),
         (TimeoutError(), "('unknown timeout', None)", "TimeoutError(unknown timeout)"),
-        (TaskCanceled(), "None", "TaskCanceled()"),
+        (TaskCanceled(), "", "TaskCanceled()"),
         (TaskCanceled("half"), "half", "TaskCanceled(half)"),
         (TaskTerminated(), "", "TaskTerminated()"),
         (AggregateException([None]), "[None]", "AggregateException([None])"),
