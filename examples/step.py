@@ -43,7 +43,7 @@ class StepWorkflow(WorkflowStepMixin, Workflow):
         )
         futures.wait(steps)
         return [
-            [marker.details["step"], marker.details["status"], marker.details["reasons"]]
+            [marker.details["step"], marker.details["status"], marker.details["forced"]]
             for marker in self.list_markers(all=True)
             if marker.name == "log.step" and marker.details["status"] != "scheduled"
         ]

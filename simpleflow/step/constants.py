@@ -19,4 +19,4 @@ STEP_ACTIVITY_PARAMS_DEFAULT: dict[str, Any] = {
 }
 
 #: Who did a step, where that is not known.
-UNKNOWN_CONTEXT: dict[str, Any] = {"domain_name": "unknown", "workflow_id": "unknown", "run_id": "unknown"}
+UNKNOWN_CONTEXT: dict[str, Any] = dict.fromkeys(("domain_name", "workflow_id", "run_id", "version"), "unknown")

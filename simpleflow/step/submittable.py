@@ -9,7 +9,7 @@ from ..base import Submittable, SubmittableContainer
 from ..canvas import Chain, FuncGroup
 from ..executor import Executor, Startable
 from ..task import MarkerTask
-from .tasks import MarkStepDoneTask
+from .tasks import mark_step_done
 from .utils import (
     get_step_force_reasons,
     get_step_skip_reasons,
@@ -19,6 +19,8 @@ from .utils import (
 )
 
 LOG_MARKER = "log.step"
+#: Why a step is skipped that is done: the text of 0.35, which stands in the markers of running executions.
+ALREADY_DONE = "Step was already played"
 
 __all__ = ["LOG_MARKER", "Step"]
 
@@ -30,7 +32,7 @@ class Step(SubmittableContainer):
     ``activities_if_step_already_done`` do. ``force`` runs it in any case; where it runs, the steps named in
     ``force_steps_if_executed`` are forced from then on. ``emit_signal`` sends the signal ``step.<name>`` to the
     workflow itself at the end. What happens is recorded in markers of the name ``log.step``: step, status
-    (``scheduled``, ``completed`` or ``skipped``), forced and reasons.
+    (``scheduled``, ``completed`` or ``skipped``), forced (to run, or to be skipped) and reasons.
 
     The workflow that submits it inherits from ``WorkflowStepMixin``.
     """
@@ -67,16 +69,14 @@ class Step(SubmittableContainer):
         """What to do, now that it is known which steps are done."""
         name, forced_steps, skipped_steps = self.step_name, workflow.get_forced_steps(), workflow.get_skipped_steps()
         forced = step_is_forced(name, forced_steps, self.force)
-        if not step_will_run(name, steps_done, forced_steps, skipped_steps, self.force):
+        if not step_will_run(name, forced_steps, skipped_steps, steps_done, self.force):
             skipped = step_is_skipped_by_force(name, skipped_steps, forced_steps, self.force)
-            reasons = get_step_skip_reasons(name, workflow.step_skip_reasons) if skipped else ["Step was already done"]
+            reasons = get_step_skip_reasons(name, workflow.step_skip_reasons) if skipped else [ALREADY_DONE]
             instead = self.activities_if_step_already_done
-            return self._chain(*([] if instead is None else [instead]), self._log("skipped", False, reasons))
+            return self._chain(*([] if instead is None else [instead]), self._log("skipped", skipped, reasons))
         reasons = get_step_force_reasons(name, workflow.step_force_reasons) if forced else []
-        if self.force:
-            reasons = [*reasons, "workflow_force"]
         workflow.add_forced_steps(self.force_steps_if_executed, f"Dep of {name}")
-        mark = MarkStepDoneTask.options(**workflow.get_step_activity_params())
+        mark = mark_step_done.options(**workflow.step_activity_params())
         return self._chain(
             self._log("scheduled", forced, reasons),
             self.activities,

@@ -9,23 +9,27 @@ from .constants import STEP_ACTIVITY_PARAMS_DEFAULT, UNKNOWN_CONTEXT
 _KEPT = tuple(UNKNOWN_CONTEXT)
 
 
-class StepsDone:
-    """The names of the steps that are marked below ``path``."""
+def _directory(path: str) -> str:
+    return path if not path or path.endswith("/") else f"{path}/"
+
+
+class GetStepsDoneTask:
+    """The names of the steps that are marked in the directory ``path``."""
 
     def __init__(self, bucket: str, path: str) -> None:
         self.bucket = bucket
-        self.path = path
+        self.path = _directory(path)
 
     def execute(self) -> list[str]:
         return [found.key.removeprefix(self.path) for found in storage.list_keys(self.bucket, self.path)]
 
 
-class StepMark:
+class MarkStepDoneTask:
     """Mark a step as done; the mark tells which execution did it."""
 
     def __init__(self, bucket: str, path: str, step_name: str) -> None:
         self.bucket = bucket
-        self.path = path
+        self.path = _directory(path)
         self.step_name = step_name
 
     def execute(self) -> None:
@@ -34,5 +38,5 @@ class StepMark:
         storage.push_content(self.bucket, f"{self.path}{self.step_name}", content, "application/json")
 
 
-GetStepsDoneTask = activity.with_attributes(f"{__name__}.GetStepsDoneTask", **STEP_ACTIVITY_PARAMS_DEFAULT)(StepsDone)
-MarkStepDoneTask = activity.with_attributes(f"{__name__}.MarkStepDoneTask", **STEP_ACTIVITY_PARAMS_DEFAULT)(StepMark)
+get_steps_done = activity.with_attributes(**STEP_ACTIVITY_PARAMS_DEFAULT)(GetStepsDoneTask)
+mark_step_done = activity.with_attributes(**STEP_ACTIVITY_PARAMS_DEFAULT)(MarkStepDoneTask)

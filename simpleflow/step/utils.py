@@ -19,9 +19,9 @@ def should_force_step(step_name: str, force_steps: Iterable[str]) -> bool:
     return any(_covers(name, step_name) for name in force_steps)
 
 
-def should_skip_step(step_name: str, skip_steps: Iterable[str]) -> bool:
+def should_skip_step(step_name: str, skipped_steps: Iterable[str]) -> bool:
     """Whether a step is among those to skip."""
-    return any(_covers(name, step_name) for name in skip_steps)
+    return any(_covers(name, step_name) for name in skipped_steps)
 
 
 def step_is_forced(step_name: str, force_steps: Iterable[str], force: bool = False) -> bool:
@@ -30,23 +30,23 @@ def step_is_forced(step_name: str, force_steps: Iterable[str], force: bool = Fal
 
 
 def step_is_skipped_by_force(
-    step_name: str, skip_steps: Iterable[str], force_steps: Iterable[str] = (), force: bool = False
+    step_name: str, skipped_steps: Iterable[str], force_steps: Iterable[str] = (), force: bool = False
 ) -> bool:
     """Whether a step does not run because it was said so."""
-    return should_skip_step(step_name, skip_steps) and not step_is_forced(step_name, force_steps, force)
+    return should_skip_step(step_name, skipped_steps) and not step_is_forced(step_name, force_steps, force)
 
 
 def step_will_run(
     step_name: str,
-    steps_done: Collection[str],
     force_steps: Iterable[str] = (),
-    skip_steps: Iterable[str] = (),
+    skipped_steps: Iterable[str] = (),
+    steps_done: Collection[str] = (),
     force: bool = False,
 ) -> bool:
     """Whether a step runs, all things considered."""
     if step_is_forced(step_name, force_steps, force):
         return True
-    return step_name not in steps_done and not should_skip_step(step_name, skip_steps)
+    return step_name not in steps_done and not should_skip_step(step_name, skipped_steps)
 
 
 def get_step_force_reasons(step_name: str, reasons: Mapping[str, Iterable[str]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from .. import settings
 from ..task import ActivityTask
 from .submittable import Step
-from .tasks import GetStepsDoneTask
+from .tasks import get_steps_done
 
 
 class WorkflowStepMixin:
@@ -17,18 +17,27 @@ class WorkflowStepMixin:
     # of Workflow
     submit: Any
     get_run_context: Any
+    task_list: Any
 
     def get_step_bucket(self) -> str:
         """The bucket, as ``simpleflow.storage`` takes it: by default STEP_BUCKET at SIMPLEFLOW_S3_HOST."""
         return f"{settings.SIMPLEFLOW_S3_HOST}/{settings.STEP_BUCKET}"
 
     def get_step_path_prefix(self) -> str:
-        """What the keys of the marks begin with; by default executions of one workflow id share their steps."""
+        """The directory of the marks; by default executions of one workflow id share their steps."""
         return f"{self.get_run_context()['workflow_id']}/steps/"
 
     def get_step_activity_params(self) -> dict[str, Any]:
-        """Options of the activities that look up and mark steps, over STEP_ACTIVITY_PARAMS_DEFAULT."""
+        """Options of the activities that look up and mark steps, over STEP_ACTIVITY_PARAMS_DEFAULT.
+
+        Their task list, unless it is given here, is that of the workflow.
+        """
         return {}
+
+    def step_activity_params(self) -> dict[str, Any]:
+        """What ``get_step_activity_params`` gives, with the task list."""
+        own = {"task_list": self.task_list} if self.task_list else {}
+        return own | (self.get_step_activity_params() or {})
 
     def step(self, *args: Any, **kwargs: Any) -> Step:
         """A step to submit, with the arguments of ``Step``."""
@@ -65,7 +74,7 @@ class WorkflowStepMixin:
     def get_steps_done_activity(self) -> ActivityTask:
         """The task that looks up which steps are done; an execution looks once."""
         return ActivityTask(
-            GetStepsDoneTask.options(**self.get_step_activity_params()),
+            get_steps_done.options(**self.step_activity_params()),
             self.get_step_bucket(),
             self.get_step_path_prefix(),
         )

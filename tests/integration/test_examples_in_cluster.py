@@ -33,8 +33,8 @@ def prepare(cluster: Cluster) -> None:
     for greet, words in ((one.greet, "hello"), (two.greet, "hello"), (two.greet_again, "welcome back")):
         cluster.replace(greet, lambda name, words=words: f"{words}, {name}")
     done: set[str] = set()
-    cluster.replace(step.GetStepsDoneTask, lambda bucket, path: sorted(done))
-    cluster.replace(step.MarkStepDoneTask, lambda bucket, path, name: done.add(name))
+    cluster.replace(step.get_steps_done, lambda bucket, path: sorted(done))
+    cluster.replace(step.mark_step_done, lambda bucket, path, name: done.add(name))
 
 
 @pytest.mark.parametrize(("example", "number"), CASES)

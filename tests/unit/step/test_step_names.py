@@ -39,7 +39,7 @@ def test_what_is_said_of_a_step_holds_below_it(step: str, names: list[str], cove
 def test_forced_beats_skipped_beats_done(
     done: list[str], forced: list[str], skipped: list[str], itself: bool, runs: bool, by_force: bool
 ) -> None:
-    assert utils.step_will_run("a", done, forced, skipped, itself) is runs
+    assert utils.step_will_run("a", forced, skipped, done, itself) is runs
     assert utils.step_is_forced("a", forced, itself) is (itself or "a" in forced)
     assert utils.step_is_skipped_by_force("a", skipped, forced, itself) is by_force
 
