@@ -72,13 +72,13 @@ def format_arguments(*args: Any, **kwargs: Any) -> list[str]:
     return options + [str(arg) for arg in args]
 
 
-def format_arguments_json(*args: Any, **kwargs: Any) -> list[str]:
+def format_arguments_json(*args: Any, **kwargs: Any) -> str:
     """One argument: the JSON of ``{"args": […], "kwargs": {…}}``."""
-    return [codec.encode({"args": args, "kwargs": kwargs})]
+    return codec.encode({"args": args, "kwargs": kwargs})
 
 
 def program(
-    path: str | None = None, argument_format: Callable[..., list[str]] = format_arguments
+    path: str | None = None, argument_format: Callable[..., list[str] | str] = format_arguments
 ) -> Callable[[Callable[..., Any]], Callable[..., str]]:
     """Make a function that calls the program ``path`` (by default the one of its name); its value is what that prints.
 
@@ -94,7 +94,8 @@ def program(
         @functools.wraps(func)
         def execute(*args: Any, **kwargs: Any) -> str:
             _check(func, signature, args, kwargs)
-            return subprocess.check_output([command, *argument_format(*args, **kwargs)], text=True)
+            given = argument_format(*args, **kwargs)
+            return subprocess.check_output([command, *([given] if isinstance(given, str) else given)], text=True)
 
         return execute
 
@@ -123,8 +124,9 @@ def python(
 
     ``interpreter`` is a command; ``"python"`` means the one that runs this process. After ``timeout`` seconds the
     process is ended and ExecutionTimeoutError raised. With ``kill_children`` whatever the code has started ends with
-    it. ``env`` is added to the environment. What the code raises arrives as ExecutionError, whose argument is the
-    JSON of error, message and traceback; ``logger_name`` is the logger of the new process that tells it.
+    it. ``env``, where given, is the whole environment, as for subprocess; ``{**os.environ, "NAME": "value"}`` adds.
+    What the code raises arrives as ExecutionError, whose argument is the JSON of error, message and traceback;
+    ``logger_name`` is the logger of the new process that tells it.
     """
 
     command = [sys.executable if interpreter == "python" else interpreter, "-m", "simpleflow.execute"]
@@ -133,7 +135,7 @@ def python(
     def wrap(func: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(func, updated=())
         def execute(*args: Any, **kwargs: Any) -> Any:
-            name, environment = get_name(func), {**os.environ, **(env or {})}
+            name, environment = get_name(func), os.environ if env is None else env
             with _files(environment) as files:
                 _write(files["arguments-json"], {"args": args, "kwargs": kwargs, "context": current_context.get()})
                 fds = {f"--{what}-fd": file.fileno() for what, file in files.items()}
