@@ -388,9 +388,12 @@ class ChildCall(TaskCall):
         return Definition(full_name(workflow), prefix, numbered, attributes, reader)
 
     def _compute_id(self) -> str:
-        if getattr(self.workflow, "get_workflow_id", None) is None:
+        own = self._ask("get_workflow_id") if getattr(self.workflow, "get_workflow_id", None) is not None else None
+        if own:
+            return str(own)
+        if self.task.idempotent:
             return self.definition.prefix + self.arguments_digest()
-        return str(self._ask("get_workflow_id"))
+        return self.definition.prefix + str(self.run.number(self.kind, self.workflow.name))
 
     def _ask(self, hook: str) -> Any:
         value = self.run.decode(self.input)

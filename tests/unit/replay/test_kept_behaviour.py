@@ -280,6 +280,30 @@ def test_a_child_describes_itself() -> None:
     assert initiated["taskStartToCloseTimeout"] == "20"
 
 
+class AtWill(Child):
+    name = "kept_at_will"
+
+    @classmethod
+    def get_workflow_id(cls, own: str | None = None) -> str | None:
+        return own
+
+    def run(self, own: str | None = None) -> Any:
+        return self.get_run_context()["workflow_id"]
+
+
+def test_a_child_that_leaves_its_id_open_is_numbered() -> None:
+    def run(self: Workflow) -> Any:
+        return futures.wait(*(self.submit(AtWill, own) for own in (None, "mine", None, self.submit(echo, None))))
+
+    workflow = of(run)
+    world = finished(workflow, world=World(workflow, AtWill, work=work))
+    one, mine, two, three = world.result(parent(world))
+    assert mine == "mine"
+    assert [name.rsplit("--", 1) for name in (one, two, three)] == [
+        [one.rsplit("--", 1)[0], n] for n in ("1", "2", "3")
+    ]
+
+
 def test_a_child_inherits_tags() -> None:
     def run(self: Workflow) -> Any:
         return self.submit(Inheriting, 5).result
