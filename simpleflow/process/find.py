@@ -53,8 +53,8 @@ def find_activity(name: str, modules: Sequence[str] = ()) -> Activity:
         found = registry[None].get(name, found)
     if not isinstance(found, Activity):
         raise NotFound(
-            f"{name} is {_kind(found)}; expected an activity. Decorate it with "
-            "activity.with_attributes() where it is defined: what another process makes of it is not known here."
+            f"{name} is {_kind(found)}; expected an activity. Decorate it with activity.with_attributes() where it is "
+            "defined; for another task list and the like, `run` makes a copy by its options()."
         )
     return found
 
