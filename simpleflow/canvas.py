@@ -374,7 +374,7 @@ class FuncGroup(SubmittableContainer):
     """A function that says, when its turn comes, what to submit: a task, group or chain.
 
     The function may wait for futures. It may return None if ``_allow_none`` is true. Its tasks are numbered below the
-    FuncGroup's own number.
+    FuncGroup's own number. ``raises_on_failure``, where given, is that of what it returns, not of what it submits.
     """
 
     def __init__(

@@ -12,12 +12,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import greenlet
 
 from .. import logging_context
+from ..activity import PRIORITY_NOT_SET
 from ..exceptions import RunEvicted
-from ..futures import Waitable, Waiter
+from ..futures import Failure, Waitable, Waiter
 
 logger = logging.getLogger(__name__)
 
@@ -40,19 +42,35 @@ class Replaying:
         return self.now
 
 
+class Submit:
+    """What holds for the submit that is going on in a fiber: the ``priority`` and ``raises_on_failure`` that it says.
+
+    ``failure`` is what went wrong in it. Other fibers have their own, for this one may wait in the middle of a submit.
+    """
+
+    __slots__ = ("failure", "priority", "raises")
+
+    def __init__(self, priority: Any = PRIORITY_NOT_SET) -> None:
+        self.priority = priority
+        self.raises: bool | None = None
+        self.failure: Failure | None = None
+
+
 class Fiber(greenlet.greenlet):
     """``waiter`` is what it waits for; ``scope`` is where its tasks get their numbers."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
+    def __init__(self, function: Callable[[], None], submit: Submit) -> None:
         super().__init__(function)
         self.waiter: Waitable | None = None
         self.scope = ""
+        self.submit = submit
 
 
 class Fibers:
     """All fibers of a run. Belongs to the thread that made it.
 
-    ``running`` is the fiber that has the thread; None in the hub. Once ``halted``, no fiber goes on any more.
+    ``running`` is the fiber that has the thread; None in the hub. ``submit`` is that fiber's, or the hub's. Once
+    ``halted``, no fiber goes on any more.
     ``observer`` is what no replay will call again, while it is called: it must leave no trace in the run.
     """
 
@@ -63,6 +81,7 @@ class Fibers:
         self._refused = 0
         self._logged: dict[str, str] = {}
         self.running: Fiber | None = None
+        self.submit = Submit()
         self.halted = False
         self.closed = False
         self.observer = ""
@@ -107,6 +126,7 @@ class Fibers:
     def _switch_to(self, fiber: Fiber) -> None:
         fiber.parent = greenlet.getcurrent()
         caller, self.running = self.running, fiber
+        callers, self.submit = self.submit, fiber.submit
         if caller is None:  # a greenlet has a context of its own
             self._logged.clear()
             self._logged.update(logging_context.values())
@@ -114,6 +134,7 @@ class Fibers:
             fiber.switch()
         finally:
             self.running = caller
+            self.submit = callers
             if fiber.dead:
                 self._fibers.remove(fiber)
 
@@ -123,7 +144,7 @@ class Fibers:
             logging_context.share(self._logged)
             function()
 
-        return Fiber(body)
+        return Fiber(body, Submit(self.submit.priority))
 
     def block(self, waiter: Waitable) -> None:
         """Park the running fiber until the waiter is ready."""

@@ -107,10 +107,7 @@ class Run:
         self.unclaimed: dict[s.Key, list[Record]] = {}
         self.ending: Ending | None = None
         self.failures: list[Failure] = []
-        self.raises_override: bool | None = None
         self._streams: dict[str, Random] = {}
-        self._explicit_priority: Any = PRIORITY_NOT_SET
-        self._submit_failure: Failure | None = None
         self._numbers = Numbers(self.fibers)
         self.number = self._numbers.next
         self.next_number = itertools.count(1).__next__
@@ -297,9 +294,7 @@ class Run:
     def call_author(self, function: Callable[[], None]) -> None:
         if self.ending is not None:
             return
-        own = self._submit_failure  # what goes wrong in there is no fault of the submit that is going on
         self.fibers.run(function)
-        self._submit_failure = own
         if self.fibers.current() is not None:
             if self.fibers.halted:
                 self.fibers.park()
@@ -320,7 +315,7 @@ class Run:
         except DecisionAbandoned as error:
             self._stop(error)
         except Exception as error:
-            self._submit_failure = self._fail(future, error, error)
+            self.fibers.submit.failure = self._fail(future, error, error)
 
     def fail_future(self, future: Future[Any], error: Exception) -> None:
         self._fail(future, error, error)
@@ -386,9 +381,11 @@ class Run:
         if self.fibers.current() is None:
             raise RuntimeError("a hook cannot submit: it only observes the run.")
         self.fibers.check_part()
+        this = self.fibers.submit
+        outer = this.priority
         if "__priority" in kwargs:
-            self._explicit_priority = kwargs.pop("__priority")
-        self._submit_failure = None
+            this.priority = kwargs.pop("__priority")
+        this.failure = None
         try:
             if isinstance(submittable, Activity):
                 startable: Any = task_calls.ActivityCall(self, task.ActivityTask(submittable, *args, **kwargs))
@@ -399,9 +396,9 @@ class Run:
                 startable = self._prepared(member)
             startable.start()
         finally:
-            self._explicit_priority = PRIORITY_NOT_SET
+            this.priority = outer
         future = startable.future
-        own: Failure | None = self._submit_failure  # what this submit itself did wrong
+        own: Failure | None = this.failure  # what this submit itself did wrong
         if own is not None and future.failure is own:
             own.asked = True
             raise own.exception.with_traceback(None)
@@ -410,8 +407,9 @@ class Run:
     def _submit_product(self, group: FuncGroup) -> Any:
         """Submitted by the author, a FuncGroup is called at once and gives the future of its product."""
         scope = self.scope()
-        with self.raising(group.raises_on_failure) as raises:
-            product = group.produce(self, scope, raises)
+        with self.raising(group.raises_on_failure) as raises:  # of the product, not of what the function submits itself
+            pass
+        product = group.produce(self, scope, raises)
         if product is None:
             return None
         product.start()
@@ -484,16 +482,18 @@ class Run:
 
     @contextmanager
     def raising(self, raises: bool | None) -> Iterator[bool | None]:
-        outer = self.raises_override
-        self.raises_override = raises if outer is None else outer
+        this = self.fibers.submit
+        outer = this.raises
+        this.raises = raises if outer is None else outer
         try:
-            yield self.raises_override
+            yield this.raises
         finally:
-            self.raises_override = outer
+            this.raises = outer
 
     def priority_of(self, payload: Any) -> Any:
-        if self._explicit_priority is not PRIORITY_NOT_SET:
-            return self._explicit_priority
+        explicit = self.fibers.submit.priority
+        if explicit is not PRIORITY_NOT_SET:
+            return explicit
         own = getattr(payload, "task_priority", PRIORITY_NOT_SET)
         if own is PRIORITY_NOT_SET or isinstance(payload, type):
             # `task_priority` of a child's class is the default of its tasks, not its own

@@ -63,7 +63,7 @@ class TaskCall(Call):
             definition = run.definitions[payload] = self._define(run, task)
         Call.__init__(self, run)
         self.text, self.holes = encoded(self._envelope(task))
-        override = run.raises_override
+        override = run.fibers.submit.raises
         self.task = task
         self.definition: Definition = definition
         if definition.reader is not None:

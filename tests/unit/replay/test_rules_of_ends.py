@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from support.driver import ActivityTask, Completed, Failed, Outcome, World
+from support.driver import ActivityTask, Completed, Failed, Outcome, World, attributes
 from support.histories import Written, given, kinds
 
 from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
 from simpleflow.canvas import FuncGroup, Group
+from simpleflow.exceptions import TaskException
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
 
@@ -651,3 +652,59 @@ def test_an_end_inside_a_function_of_a_group_is_the_end() -> None:
     world.drive()
     assert world.close_event(key)[1]["reason"] == "Workflow execution failed: from the function"
     assert went_on == []
+
+
+def test_what_a_function_says_of_failures_does_not_hold_for_tasks_beside_it() -> None:
+    def run(self: Workflow) -> Any:
+        def beside() -> Any:
+            self.submit(self.start_timer("short", 1)).result
+            return Group((a, self.submit(bad, 1)))
+
+        def forgiven() -> Any:
+            self.submit(self.start_timer("long", 2)).result
+            return Group((a, 2))
+
+        group = self.submit(Group(FuncGroup(beside)))
+        self.submit(FuncGroup(forgiven, raises_on_failure=False)).result
+        try:
+            return group.result
+        except TaskException as error:
+            return error.exception.reason
+
+    assert world_of(run).run(of(run)) == "broken"
+
+
+@pytest.mark.parametrize("within", [lambda function: function, Group])
+def test_what_a_function_submits_itself_is_none_of_its_members(within: Any) -> None:
+    def run(self: Workflow) -> Any:
+        own: list[Any] = []
+
+        def function() -> Any:
+            own.append(self.submit(bad, 1))
+            return Group((bad, 2))
+
+        self.submit(within(FuncGroup(function, raises_on_failure=False))).result
+        try:
+            return own[0].result
+        except TaskException as error:
+            return error.exception.reason
+
+    assert world_of(run).run(of(run)) == "broken"
+
+
+def test_a_priority_holds_for_what_a_function_produces_and_not_for_tasks_beside_it() -> None:
+    def run(self: Workflow) -> Any:
+        def function(number: int) -> Any:
+            self.submit(a, number).result
+            return Group((a, number + 1))
+
+        plain = self.submit(Group(FuncGroup(function, 10)))
+        group = self.submit(Group(FuncGroup(function, 20)), __priority=7)
+        futures.wait(self.submit(a, 0), self.submit(FuncGroup(function, 30), __priority=8), plain, group)
+        self.submit(a, 1).result
+
+    world = world_of(run)
+    world.run(of(run))
+    scheduled = [attributes(e) for e in world.events(world.last_run()) if e["eventType"] == "ActivityTaskScheduled"]
+    priorities = {json.loads(given["input"])["args"][0]: given.get("taskPriority") for given in scheduled}
+    assert priorities == {0: None, 1: None, 10: None, 11: None, 20: "7", 21: "7", 30: "8", 31: "8"}
