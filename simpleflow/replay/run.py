@@ -315,7 +315,8 @@ class Run:
         except DecisionAbandoned as error:
             self._stop(error)
         except Exception as error:
-            self.fibers.submit.failure = self._fail(future, error, error)
+            if not future.done:  # cancelled while the function waited
+                self.fibers.submit.failure = self._fail(future, error, error)
 
     def fail_future(self, future: Future[Any], error: Exception) -> None:
         self._fail(future, error, error)

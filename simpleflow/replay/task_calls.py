@@ -142,6 +142,8 @@ class TaskCall(Call):
     def _launch_computed(self) -> None:
         """The id is the author's business: two calls with one id must be the same call, and share one future."""
         self.key = (self.kind, names.shortened(self._compute_id()))
+        if self.future.done:  # cancelled while the author's function waited
+            return
         twin = self.run.same_call(self)
         if twin is None:
             self._send()
@@ -153,7 +155,9 @@ class TaskCall(Call):
         self.run.emit(self)
 
     def _end_like(self, twin: Future[Any]) -> None:
-        if twin.failure is not None and not self.future.done:
+        if self.future.done:  # cancelled, or failed with a member of a group that has ended only now
+            return
+        if twin.failure is not None:
             self.future.set_exception(twin._exception, twin.failure)
         elif twin.cancelled:
             self.future.set_cancelled()

@@ -708,3 +708,67 @@ def test_a_priority_holds_for_what_a_function_produces_and_not_for_tasks_beside_
     scheduled = [attributes(e) for e in world.events(world.last_run()) if e["eventType"] == "ActivityTaskScheduled"]
     priorities = {json.loads(given["input"])["args"][0]: given.get("taskPriority") for given in scheduled}
     assert priorities == {0: None, 1: None, 10: None, 11: None, 20: "7", 21: "7", 30: "8", 31: "8"}
+
+
+def test_a_twin_that_was_cancelled_stays_so_when_the_other_finishes() -> None:
+    def run(self: Workflow) -> Any:
+        first, twin = (self.submit(a.options(idempotent=True), 1) for _ in range(2))
+        twin.cancel()
+        return [first.result, twin.result, twin.state]
+
+    assert world_of(run).run(of(run)) == [[1], None, "CANCELLED"]
+
+
+def test_a_task_that_was_handed_over_can_be_cancelled_and_can_fail_before_the_other_ends() -> None:
+    def on_task_failure(self: Workflow, context: Any) -> Any:
+        if context.a_task.args == ["timer"]:
+            return context.decide_handled(self.start_timer("instead", 2))
+        return context.decide_handled(Group((bad, "instead"), (a, 1))) if context.a_task.args == ["group"] else None
+
+    def run(self: Workflow) -> Any:
+        cancelled, failed = self.submit(bad, "timer"), self.submit(bad, "group")
+        self.submit(self.start_timer("short", 1)).result
+        cancelled.cancel()
+        self.submit(self.start_timer("long", 3)).result
+        return [cancelled.state, str(failed.exception)]
+
+    workflow = of(run, on_task_failure=on_task_failure)
+    world = World(workflow, activities=(a, bad), work=work)
+    assert world.run(workflow)[0] == "CANCELLED"
+
+
+def test_what_a_hook_raises_for_a_task_that_was_cancelled_meanwhile_changes_nothing() -> None:
+    def on_task_failure(self: Workflow, context: Any) -> Any:
+        self.submit(self.start_timer("long", 2)).result
+        raise ValueError("too late")
+
+    def run(self: Workflow) -> Any:
+        failed = self.submit(bad, 1)
+        self.submit(self.start_timer("short", 1)).result
+        failed.cancel()
+        self.submit(self.start_timer("longer", 3)).result
+        return failed.state
+
+    workflow = of(run, on_task_failure=on_task_failure)
+    assert World(workflow, activities=(a, bad), work=work).run(workflow) == "CANCELLED"
+
+
+def test_a_task_that_was_cancelled_before_its_id_was_known_is_not_sent() -> None:
+    class Named:
+        @staticmethod
+        def get_task_id(workflow: Any, *args: Any) -> str:
+            workflow.submit(workflow.start_timer("slow", 2)).result
+            return "named"
+
+    named = activity.with_attributes(name="ends.named")(Named)
+
+    def run(self: Workflow) -> Any:
+        future = self.submit(named, self.submit(a, 1))
+        self.submit(self.start_timer("short", 1)).result
+        future.cancel()
+        self.submit(self.start_timer("longer", 3)).result
+        return future.state
+
+    world = world_of(run, activities=(a, named))
+    assert world.run(of(run)) == "CANCELLED"
+    assert world.scheduled() == [("activity-ends.a-1", [1])]
