@@ -119,10 +119,9 @@ class _CompositeFuture(Future[Any]):
         member.start(*extra)
         return member.future
 
-    def _ask(self) -> None:
+    def _inside(self) -> list[Future[Any]]:
         self._asked = True
-        for member in self.futures:
-            member._ask()
+        return self.futures
 
     def _take_failure(self, member: Future[Any]) -> None:
         if self._asked:

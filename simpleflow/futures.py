@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 
 from .exceptions import ExecutionBlocked
@@ -47,8 +48,42 @@ class Waitable(Protocol):
     ready: bool
 
 
+class Ripples:
+    """How deep the callbacks of a run's futures are nested, and which of them wait for that to become less.
+
+    One future ends because of another, a third one because of that, and so on: for as long as the program is, and
+    Python nests calls a thousand deep at the most.
+    """
+
+    __slots__ = ("depth", "waiting")
+
+    deepest = 100
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.waiting: deque[tuple[Future[Any], Iterable[Callback]]] = deque()
+
+    def spread(self, future: Future[Any], callbacks: Iterable[Callback]) -> None:
+        """Call them, or leave that to the call that is as deep as may be."""
+        if self.depth == self.deepest:
+            self.waiting.append((future, callbacks))
+            return
+        self.depth += 1
+        try:
+            for callback in callbacks:
+                callback(future)
+            while self.waiting and self.depth == self.deepest:
+                future, callbacks = self.waiting.popleft()
+                for callback in callbacks:
+                    callback(future)
+        finally:
+            self.depth -= 1
+
+
 class Port(Protocol):
     """What a future needs of the run that it belongs to."""
+
+    ripples: Ripples
 
     def next_number(self) -> int:
         """A number for a new future, the same at every replay."""
@@ -255,8 +290,16 @@ class Future(Generic[T]):
 
     def _ask(self) -> None:
         """Somebody has seen how this ended: a failure need not be raised at the end of ``run``."""
-        if self.failure is not None:
-            self.failure.asked = True
+        asked: list[Future[Any]] = [self]
+        while asked:
+            future = asked.pop()
+            if future.failure is not None:
+                future.failure.asked = True
+            asked += reversed(future._inside())
+
+    def _inside(self) -> Sequence[Future[Any]]:
+        """Who asks for this one has asked for these as well."""
+        return ()
 
     def _throw(self, failure: Failure) -> None:
         self._ask()
@@ -269,13 +312,18 @@ class Future(Generic[T]):
         self.canceller = None
         callbacks, self._callbacks = self._callbacks, None
         if callbacks is not None:
-            for callback in callbacks:
-                callback(self)
+            self._spread(callbacks)
 
     def _notify(self) -> None:
         self.ready = True
-        for callback in tuple(self._callbacks or ()):
-            callback(self)
+        self._spread(tuple(self._callbacks or ()))
+
+    def _spread(self, callbacks: Iterable[Callback]) -> None:
+        if self._port is not None:
+            self._port.ripples.spread(self, callbacks)
+        else:
+            for callback in callbacks:
+                callback(self)
 
     def _get_value(self) -> Any:
         if self._value is _UNSET:
@@ -328,10 +376,8 @@ class Mirror(Future[Any]):
     def payload(self) -> Any:
         return None if self._original is None else self._original.payload()
 
-    def _ask(self) -> None:
-        super()._ask()
-        if self._original is not None:
-            self._original._ask()
+    def _inside(self) -> Sequence[Future[Any]]:
+        return () if self._original is None else (self._original,)
 
     def _original_changed(self, original: Future[Any]) -> None:
         self.failure = original.failure

@@ -91,9 +91,9 @@ def reduced(tasks: list[Task]) -> list[Task]:
 class _Watched(Future[Any]):
     """The future of a task, which tells its run when the author's code sees how the task ended."""
 
-    def _ask(self) -> None:
-        super()._ask()
+    def _inside(self) -> Sequence[Future[Any]]:
         self._tell()
+        return super()._inside()
 
     def _get_value(self) -> Any:
         self._tell()

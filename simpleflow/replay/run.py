@@ -33,7 +33,7 @@ from ..exceptions import (
     PayloadUnavailable,
     TaskFailed,
 )
-from ..futures import Failure, Future
+from ..futures import Failure, Future, Ripples
 from ..history import History
 from ..marker import Marker
 from ..payloads import codec, jumbo, signatures
@@ -110,6 +110,7 @@ class Run:
         self._streams: dict[str, Random] = {}
         self._numbers = Numbers(self.fibers)
         self.number = self._numbers.next
+        self.ripples = Ripples()
         self.next_number = itertools.count(1).__next__
         self.observed: list[str] = []  # the side effects of this pass, recorded or not
         self._waits = 0

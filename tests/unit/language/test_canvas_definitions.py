@@ -17,7 +17,7 @@ from simpleflow.activity import with_attributes
 from simpleflow.base import Submittable
 from simpleflow.canvas import Chain, ChainFuture, FuncGroup, Group, GroupFuture, as_member
 from simpleflow.exceptions import AggregateException, ExecutionBlocked, TaskException, TaskFailed
-from simpleflow.futures import Failure, Future, wait
+from simpleflow.futures import Failure, Future, Ripples, wait
 from simpleflow.signal import WaitForSignal
 from simpleflow.workflow import Workflow
 
@@ -66,6 +66,7 @@ class FakeExecutor:
         self.started: list[tuple[Any, ...]] = []
         self.running: dict[str, Started] = {}
         self.failed: list[tuple[Future[Any], Exception]] = []
+        self.ripples = Ripples()
         self._numbers = itertools.count(1)
         self._scopes = itertools.count(1)
         self._scope = ""

@@ -19,6 +19,7 @@ from simpleflow.futures import (
     FIRST_EXCEPTION,
     Failure,
     Future,
+    Ripples,
     Waitable,
     as_completed,
     wait,
@@ -32,6 +33,7 @@ class FakePort:
     """A run: its code is a greenlet; ``hub`` is whoever plays the engine."""
 
     def __init__(self) -> None:
+        self.ripples = Ripples()
         self._numbers = itertools.count(100)
         self.waiter: Waitable | None = None
         self.decoded: list[str | None] = []

@@ -11,7 +11,7 @@ from support.histories import Written, given, kinds
 
 from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
-from simpleflow.canvas import FuncGroup, Group
+from simpleflow.canvas import Chain, FuncGroup, Group
 from simpleflow.exceptions import TaskException
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
@@ -772,3 +772,29 @@ def test_a_task_that_was_cancelled_before_its_id_was_known_is_not_sent() -> None
     world = world_of(run, activities=(a, named))
     assert world.run(of(run)) == "CANCELLED"
     assert world.scheduled() == [("activity-ends.a-1", [1])]
+
+
+@pytest.mark.parametrize("length", [99, 100, 101, 102, 2000])
+def test_a_failure_reaches_the_end_of_the_longest_row_of_tasks(length: int) -> None:
+    def run(self: Workflow) -> Any:
+        row = [self.submit(bad, 0)]
+        for _ in range(length):
+            row.append(self.submit(a, row[-1]))
+        reasons = {future.exception.reason for future in row}
+        return [len(row), *reasons]
+
+    world = world_of(run)
+    assert world.run(of(run)) == [length + 1, "broken"]
+    assert len(world.scheduled()) == 1
+
+
+def test_functions_that_go_on_with_functions_end_at_any_depth() -> None:
+    def run(self: Workflow) -> Any:
+        def step(number: int) -> Any:
+            return Chain((a, number), FuncGroup(step, number + 1)) if number < 250 else Group((bad, number), (a, 1))
+
+        loop = self.submit(Group(FuncGroup(step, 0)))
+        futures.wait(loop, return_when=futures.ALL_COMPLETED)
+        return [loop.state, len(loop.exception.exceptions)]
+
+    assert world_of(run, compare=False).run(of(run)) == ["FINISHED", 1]
