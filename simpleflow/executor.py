@@ -58,7 +58,7 @@ class Executor(Port, Protocol):
     def within(self, scope: str) -> AbstractContextManager[None]:
         """Inside, numbers are given in this scope."""
 
-    def fail_future(self, future: Future[Any], error: Exception) -> None:
+    def fail_future(self, future: Future[Any], error: BaseException) -> None:
         """Finish a future with an error that is raised where its result is asked for, or at the end of ``run``."""
 
     def call_author(self, function: Callable[[], None]) -> None:

@@ -212,7 +212,7 @@ class Engine:
         try:
             with run.fibers.observed_by(f"the hook {name}"):
                 getattr(run.workflow, name)(*args)
-        except Exception:
+        except (Exception, SystemExit):
             logger.exception("%s of %s failed", name, run.workflow_class.__name__)
 
     def _tell(self, run: Run, event: Event) -> None:

@@ -315,11 +315,11 @@ class Run:
             function()
         except DecisionAbandoned as error:
             self._stop(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not future.done:  # cancelled while the function waited
                 self.fibers.submit.failure = self._fail(future, error, error)
 
-    def fail_future(self, future: Future[Any], error: Exception) -> None:
+    def fail_future(self, future: Future[Any], error: BaseException) -> None:
         self._fail(future, error, error)
 
     def raise_later(self, future: Future[Any], exception: BaseException, raised: BaseException) -> None:
@@ -549,7 +549,7 @@ class Run:
         """Follow a request to cancel, if the workflow agrees: what is open is asked to stop before the close."""
         try:
             accepted = self.workflow.should_cancel(self.history())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.ending = ending_of(error, self.fields)
             self.fibers.close()
             return True
@@ -610,7 +610,7 @@ class Run:
         try:
             with self.fibers.observed_by("the function of side_effect"):
                 return {**effect, "value": function()}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return {**effect, "error": f"{type(error).__name__}: {error}"}
 
     # -- what the history says

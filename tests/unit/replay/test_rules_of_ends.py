@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from support.histories import Written, given, kinds
 from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
 from simpleflow.canvas import Chain, FuncGroup, Group
-from simpleflow.exceptions import TaskException
+from simpleflow.exceptions import TaskException, TaskFailed
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
 
@@ -798,3 +799,38 @@ def test_functions_that_go_on_with_functions_end_at_any_depth() -> None:
         return [loop.state, len(loop.exception.exceptions)]
 
     assert world_of(run, compare=False).run(of(run)) == ["FINISHED", 1]
+
+
+def test_sys_exit_in_any_function_of_the_author_ends_no_decider(caplog: pytest.LogCaptureFixture) -> None:
+    def on_task_failure(self: Workflow, context: Any) -> Any:
+        sys.exit(1)
+
+    def run(self: Workflow) -> Any:
+        told = []
+        for task in (Chain((a, 1), FuncGroup(lambda: sys.exit(2))), Group((bad, 1))):
+            try:
+                self.submit(task).result
+            except SystemExit as error:
+                told.append(error.code)
+        try:
+            self.side_effect(lambda: sys.exit(3), "exit")
+        except TaskFailed as error:
+            told.append(error.reason)
+        return told
+
+    hooks = {"before_replay": lambda self, history: sys.exit(4), "on_task_failure": on_task_failure}
+    workflow = of(run, **hooks)
+    assert World(workflow, activities=(a, bad), work=work).run(workflow) == [2, 1, "SystemExit: 3"]
+    assert "before_replay of Ends failed" in caplog.text
+
+
+def test_sys_exit_in_should_cancel_is_the_end() -> None:
+    workflow = of(
+        lambda self: self.submit(self.start_timer("t", 9)).result, should_cancel=lambda self, history: sys.exit(5)
+    )
+    world = World(workflow)
+    key = world.start(workflow)
+    world.decide_once()
+    world.request_cancel()
+    world.drive()
+    assert world.close_event(key)[1]["reason"] == "Cannot replay the workflow: SystemExit(5)"
