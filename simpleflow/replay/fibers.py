@@ -95,7 +95,8 @@ class Fibers:
             self.observer = ""
 
     def check_part(self) -> None:
-        """Raises in what only observes the run."""
+        """Raises in what only observes the run, and in other threads, whose turn no replay could repeat."""
+        self._check_thread()
         if self.observer:
             raise RuntimeError(
                 f"{self.observer} has no part in the run, since no replay calls it: it cannot submit, wait, cancel, "
@@ -106,12 +107,15 @@ class Fibers:
         """The fiber that is running; None in the hub. Raises where the caller has no part in this run."""
         if self.closed:
             self._refuse()
+        self._check_thread()
+        return self.running
+
+    def _check_thread(self) -> None:
         if threading.get_ident() != self._thread:
             raise RuntimeError(
-                "futures and submit belong to the thread of `run`; this is another thread. "
+                "futures, submit, chance and side effects belong to the thread of `run`; this is another thread. "
                 "Collect the results in `run` and pass them on."
             )
-        return self.running
 
     def spawn(self, function: Callable[[], None]) -> None:
         """Run ``function`` in a fiber of its own when the hub next resumes fibers."""
