@@ -257,9 +257,8 @@ class Run:
                     raise failure.exception.with_traceback(None)
         except ExecutionBlocked:
             self._ask_for_restart()
-        except MemoryError as error:
-            self._stop(DecisionAbandoned(f"no memory: {error}"))
         except (Exception, SystemExit) as error:
+            self._give_up_without_memory(error)
             self._fix(ending_of(error, self.fields))
         else:
             self._fix(completed(text))
@@ -325,7 +324,13 @@ class Run:
     def raise_later(self, future: Future[Any], exception: BaseException, raised: BaseException) -> None:
         self._fail(future, exception, raised)
 
+    def _give_up_without_memory(self, error: BaseException) -> None:
+        """A lack of memory is no matter of the run: the decision is given up."""
+        if isinstance(error, MemoryError):
+            self._stop(DecisionAbandoned(f"no memory: {error}"))
+
     def _fail(self, future: Future[Any], exception: BaseException, raised: BaseException) -> Failure:
+        self._give_up_without_memory(raised)
         failure = Failure(raised)
         self.failures.append(failure)
         future.set_exception(exception, failure)
@@ -550,6 +555,7 @@ class Run:
         try:
             accepted = self.workflow.should_cancel(self.history())
         except (Exception, SystemExit) as error:
+            self._give_up_without_memory(error)
             self.ending = ending_of(error, self.fields)
             self.fibers.close()
             return True
@@ -611,6 +617,7 @@ class Run:
             with self.fibers.observed_by("the function of side_effect"):
                 return {**effect, "value": function()}
         except (Exception, SystemExit) as error:
+            self._give_up_without_memory(error)
             return {**effect, "error": f"{type(error).__name__}: {error}"}
 
     # -- what the history says

@@ -13,7 +13,7 @@ from support.histories import Written, given, kinds
 from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
 from simpleflow.canvas import Chain, FuncGroup, Group
-from simpleflow.exceptions import TaskException, TaskFailed
+from simpleflow.exceptions import DecisionAbandoned, TaskException, TaskFailed
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
 
@@ -834,3 +834,26 @@ def test_sys_exit_in_should_cancel_is_the_end() -> None:
     world.request_cancel()
     world.drive()
     assert world.close_event(key)[1]["reason"] == "Cannot replay the workflow: SystemExit(5)"
+
+
+def no_memory(*args: Any) -> Any:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("run", "members"),
+    [
+        (lambda self: self.submit(Group(FuncGroup(no_memory))).exception, {}),
+        (lambda self: self.submit(bad, 1).exception, {"on_task_failure": no_memory}),
+        (lambda self: self.side_effect(no_memory), {}),
+        (lambda self: self.submit(self.wait_signal("s")).result, {"should_cancel": no_memory}),
+    ],
+)
+def test_a_lack_of_memory_is_never_told_to_the_run(run: Any, members: Any) -> None:
+    workflow = of(run, **members)
+    world = World(workflow, activities=(a, bad), work=work, compare=False)
+    world.start(workflow)
+    if "should_cancel" in members:
+        world.request_cancel()
+    with pytest.raises(DecisionAbandoned, match="no memory"):
+        world.drive()
