@@ -223,9 +223,10 @@ class SideEffect(Owner):
 
     key = (s.MARKER, s.SIDE_EFFECT)
 
-    def __init__(self, run: Any, text: str) -> None:
+    def __init__(self, run: Any, text: str, name: str) -> None:
         super().__init__(run)
         self.input = text
+        self.name = name
 
     def decision(self) -> Wire:
         return decision("RecordMarker", markerName=s.SIDE_EFFECT, details=self.input)

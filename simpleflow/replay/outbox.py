@@ -50,6 +50,9 @@ class Outbox:
         if self._first.setdefault(key, owner) is not owner:
             self._more.setdefault(key, deque()).append(owner)
 
+    def holds(self, key: Key) -> bool:
+        return key in self._first
+
     def confirm(self, key: Key) -> Any:
         """Take out the first decision of this key; None if there is none."""
         owner = self._first.pop(key, None)

@@ -38,7 +38,7 @@ from ..history import History
 from ..marker import Marker
 from ..payloads import codec, jumbo, signatures
 from ..payloads.fields import INLINE, Fields
-from . import calls, failures, hooks, startables, task_calls, views
+from . import calls, failures, hooks, recall, startables, task_calls, views
 from . import state as s
 from .arguments import encoded, filled, same
 from .endings import CANCELED, Ending, canceled, completed, continued, driven, ending_of, failed
@@ -128,11 +128,13 @@ class Run:
         if self.hooks:
             self.events.extend(events)
         first = not self.state.execution
+        cut = recall.cut_short(self)
         fold(self.state, events)
         self._confirm()
         if self.ending is not None:
             self._answer_refusal()
             return
+        self._compare_effects(cut)
         if self.state.cancel_requested and self._cancels():
             return
         if self.restarting:
@@ -178,6 +180,11 @@ class Run:
             for owner in self.outbox.of_kinds(record.key[0]) if record.type_name else ():
                 if owner.type_name == record.type_name:
                     self._stop(NondeterminismError(record.event_id, record.describe(), owner.describe()))
+
+    def _compare_effects(self, cut: bool) -> None:
+        left = self.outbox.holds(calls.SideEffect.key) or calls.SideEffect.key in self.unclaimed
+        if left and not self.restarting and (error := recall.difference(self, cut)) is not None:
+            self._stop(error)
 
     def _claim(self, owner: Any, record: Record) -> None:
         try:
@@ -435,6 +442,8 @@ class Run:
         if not queue:
             self.outbox.add(owner)
             return
+        if isinstance(owner, calls.SideEffect) and not self.restarting:
+            self._stop(recall.late(owner, queue[0]))
         record = queue.pop(0)
         if not queue:
             del self.unclaimed[owner.key]
@@ -607,7 +616,7 @@ class Run:
             text = self.named("details", codec.encode(self._observe(function, {"n": number + 1, "name": name})))
             effect = self.decode(text)
         self.observed.append(text)
-        self.emit(calls.SideEffect(self, text))
+        self.emit(calls.SideEffect(self, text, name))
         if "error" in effect:
             raise TaskFailed(name, effect["error"])
         return effect["value"]

@@ -439,6 +439,50 @@ def test_side_effects_are_claimed_by_position_and_name() -> None:
         )
 
 
+def effects(*values: Any) -> Any:
+    """Code that takes side effects and waits in between: 0 is a wait, a text a side effect of that name."""
+
+    def run(self: Workflow) -> Any:
+        return [self.side_effect(lambda: 1, value) if value else self.submit(a).result for value in values]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        (("x", 0, 0), ("x", "x", 0, 0), "which one is new"),
+        ((0, "x", 0, 0), ("x", 0, "x", 0, 0), "which one is new"),
+        (("x", "x", 0, 0), ("x", 0, 0), "which one is gone"),
+        (("x", 0, "x", 0), (0, "x", 0), "whether it is the same"),
+        (("x", 0, 0, 0), (0, "x", 0, 0), "whether it is the same"),
+        (("x", 0, 0), ("x", "y", 0, 0), None),
+        (("x", "y", 0, 0), ("x", 0, 0), None),
+        ((0, 0, 0), ("x", 0, "x", 0, 0), None),
+        (("x", 0, "y", 0, "x", 0), ("x", 0, "y", 0, "x", 0), None),
+    ],
+)
+def test_side_effects_that_may_have_changed_places_are_a_difference(before: Any, after: Any, difference: Any) -> None:
+    code = {"now": effects(*before)}
+
+    def run(self: Workflow) -> Any:
+        return code["now"](self)
+
+    world = world_of(run, compare=False, live=False)
+    world.start(of(run))
+    for _ in range(2):
+        world.decide_once()
+        world.start_activities()
+        for started in list(world.started):
+            world.finish(started)
+    code["now"] = effects(*after)
+    if difference is None:
+        world.drive()
+    else:
+        with pytest.raises(NondeterminismError, match=difference):
+            world.drive()
+
+
 @pytest.mark.parametrize(
     "trace",
     [
