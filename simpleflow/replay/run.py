@@ -175,11 +175,24 @@ class Run:
             self._meet_strangers()
 
     def _meet_strangers(self) -> None:
-        """Nobody asked for these: an error if the same activity or child was asked for otherwise."""
+        """Nobody asked for these: an error if the activity or child was asked for otherwise, or the timer is waited for."""
         for record in (record for record in self.state.recorded if record.owner is None):
+            if record.outcome == "TimerCanceled":
+                self._meet_canceled(self.state.records.get(record.attributes["startedEventId"]), record)
             for owner in self.outbox.of_kinds(record.key[0]) if record.type_name else ():
                 if owner.type_name == record.type_name:
                     self._stop(NondeterminismError(record.event_id, record.describe(), owner.describe()))
+
+    def _meet_canceled(self, timer: Record | None, cancellation: Record) -> None:
+        """Nobody asked for this cancellation: whoever still waits for the timer would take it for over."""
+        owner = timer and timer.owner
+        if owner is not None and not (isinstance(owner, calls.Call) and owner.future.done):
+            self.end_unasked(cancellation, owner)
+
+    def end_unasked(self, cancellation: Record, owner: Any) -> NoReturn:
+        """What the history cancelled is not cancelled by the code."""
+        asked = f"{owner.describe()} to its end"
+        self._stop(NondeterminismError(cancellation.event_id, cancellation.describe(), asked))
 
     def _compare_effects(self, cut: bool) -> None:
         left = self.outbox.holds(calls.SideEffect.key) or calls.SideEffect.key in self.unclaimed

@@ -23,6 +23,9 @@ from .repair import EXTRA
 from .state import Record
 from .work import MissingType
 
+# Whose cancellation it was that brought about this end.
+_CANCELLATIONS = {"ActivityTaskCanceled": s.CANCEL_ACTIVITY, "ChildWorkflowExecutionCanceled": s.CANCEL_CHILD}
+
 # A type that stays unknown although it was registered is tried at once only so often.
 _REGISTRATIONS = 3
 
@@ -182,8 +185,16 @@ class TaskCall(Call):
         if self._interrupted(record):
             self.run.emit(self)
             return
+        self._check_canceled(record)
         self.failed_attempts += 1
         judging.judge(self.run, self, record)
+
+    def _check_canceled(self, record: Record) -> None:
+        """An error if it was cancelled because the code asked for that, which it does not any more."""
+        kind = _CANCELLATIONS.get(record.outcome or "")
+        cancellations = self.run.unclaimed.get((kind, self.key[1])) if kind else None
+        if cancellations and not self.run.restarting:
+            self.run.end_unasked(cancellations[0], self)
 
     def _interrupted(self, record: Record) -> bool:
         """Whether a stop of our own ended it: that was no attempt."""

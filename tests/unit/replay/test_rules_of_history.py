@@ -18,6 +18,7 @@ from simpleflow.logging_context import ReplayFilter
 from simpleflow.replay.engine import answer_nondeterminism
 from simpleflow.replay.events import ATTRIBUTES, EVENT_TYPES, split
 from simpleflow.replay.fold import APPLY, IGNORED
+from simpleflow.task import ActivityTask, ChildWorkflowTask
 
 
 @activity.with_attributes(name="rules.a")
@@ -536,6 +537,66 @@ def test_code_that_asks_later_finds_its_record() -> None:
     history.completed(history.scheduled(b, 1, [0]), 6)
     decisions = history.decide()
     assert given(decisions.decisions[0])["result"] == "5"
+
+
+def no_longer_cancelled(task: Any) -> World:
+    """The history of code that cancels a task, and the code that waits for the task instead."""
+    code: dict[str, Any] = {}
+
+    def before(self: Workflow) -> Any:
+        future = self.submit(task(self))
+        self.submit(b, 1).result
+        future.cancel()
+        self.submit(b, 2).result
+
+    def after(self: Workflow) -> Any:
+        future = self.submit(task(self))
+        self.submit(b, 1).result
+        self.submit(b, 2)
+        return future.exception
+
+    def run(self: Workflow) -> Any:
+        return code["now"](self)
+
+    code["now"] = before
+    world = World(of(run), Waiting, activities=(a, b), compare=False, live=False)
+    world.start(of(run))
+    world.decide_once()
+    world.start_activities()
+    world.finish(world.named("b-1"))
+    while world.decide_once():
+        pass
+    code["now"] = after
+    return world
+
+
+class Waiting(Base):
+    name = "rules.waiting"
+
+    def run(self) -> None:
+        self.submit(self.wait_signal("never")).result
+
+
+@pytest.mark.parametrize(
+    ("task", "record"),
+    [
+        (lambda self: self.start_timer("t", 100), "cancellation of the timer 't'"),
+        (lambda self: ActivityTask(a), "cancellation of the activity 'activity-rules.a-1'"),
+        (lambda self: ChildWorkflowTask(Waiting), "cancellation of the child workflow"),
+    ],
+)
+def test_what_the_history_cancelled_and_the_code_waits_for_is_a_difference(task: Any, record: str) -> None:
+    world = no_longer_cancelled(task)
+    with pytest.raises(NondeterminismError, match=f"records {record}.* to its end"):
+        world.start_activities()
+        for started in list(world.started):
+            world.cancel(started) if started.type == "rules.a" else world.finish(started)
+        world.drive()
+
+
+def test_what_ended_by_itself_although_its_cancellation_was_asked_for_is_none() -> None:
+    world = no_longer_cancelled(lambda self: ActivityTask(a))
+    world.drive()
 
 
 def test_the_error_never_passes_through_the_authors_code() -> None:
