@@ -36,6 +36,18 @@ def computed(x: int) -> int:
     return x + attempt
 
 
+seen: list[Any] = []
+
+
+@activity.with_attributes(name="attempts.unnumbered", retry=1)
+def unnumbered(x: str) -> Any:
+    assert unnumbered.context is not None
+    seen.append(unnumbered.context["attempt"])
+    if len(seen) == 1:
+        raise ValueError(x)
+    return seen
+
+
 @activity.with_attributes(name="attempts.same")
 def same_again(x: Any) -> Any:
     return x
@@ -107,11 +119,12 @@ def test_an_input_that_stands_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_input_without_room_for_the_number_is_sent_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    bare = json.dumps({"args": ["x" * 100], "kwargs": {"succeeds": None}}, separators=(",", ":"))
+    bare = json.dumps({"args": ["x" * 100], "kwargs": {}}, separators=(",", ":"))
     monkeypatch.setitem(limits.LIMITS, "input", len(bare))
-    run = outcome(lambda self: self.submit(work, "x" * 100, succeeds=None).result)
-    assert run.value is None
-    assert [told.get("meta") for told in inputs(run)] == [None]
+    seen.clear()
+    run = outcome(lambda self: self.submit(unnumbered, "x" * 100).result)
+    assert run.value == [None, None]
+    assert [told.get("meta") for told in inputs(run, "attempts.unnumbered")] == [None, None]
 
 
 def test_what_an_input_tells() -> None:
