@@ -354,6 +354,8 @@ def _list(name: str, shape: Shape) -> Check:
         problems = _length_problems(value, low, high)
         for position, item in enumerate(value, start=1):
             problems += [problem.below(f"{position}.member") for problem in element.explain(item)]
+            if len(problems) >= _ENOUGH:
+                break
         return problems
 
     return Check(good, explain)
@@ -426,6 +428,8 @@ def _decision(name: str, shape: Shape) -> Check:
 
 
 _UNBOUNDED = 2**31 - 1
+#: So many problems of a list are told; a request of a megabyte may have hundreds of thousands.
+_ENOUGH = 100
 _LAST_SECOND = 9_223_372_036_854_000
 _ANY_TEXT = Rule(_text, "Member must be a string")
 _JSON_NAMES: dict[type, str] = {

@@ -264,6 +264,12 @@ def test_decisions_of_a_wrong_type(decision: object) -> None:
     assert refusal("RespondDecisionTaskCompleted", decide(decision)).type == SERIALIZATION
 
 
+def test_of_a_list_no_more_than_a_hundred_problems_are_told() -> None:
+    text = message("RespondDecisionTaskCompleted", decide(*[{}] * 1000))
+    assert text.startswith("100 validation errors detected: ") and "decisions.100.member.decisionType" in text
+    assert text.count("Member must not be null") == 100
+
+
 def test_a_batch_without_decisions() -> None:
     model.validate("RespondDecisionTaskCompleted", {"taskToken": "t"})
     model.validate("RespondDecisionTaskCompleted", {"taskToken": "t", "decisions": []})
