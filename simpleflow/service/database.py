@@ -7,6 +7,7 @@ lock goes with the process, so there is never a stale one to remove. Readers (a 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 from importlib import resources
@@ -87,7 +88,8 @@ def connect_readonly(path: str | Path) -> sqlite3.Connection:
 
 def explain(path: Path, error: Exception) -> StoreError:
     """What an error of SQLite or of the file system means for whoever runs the service."""
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+    broken = sqlite3.DatabaseError | json.JSONDecodeError
+    if isinstance(error, broken) and not isinstance(error, sqlite3.OperationalError):
         return damaged(path, error)
     if isinstance(error, PermissionError):
         return StoreRefused(f"No permission for the database {path} ({error}): run as its owner, or name another --db")

@@ -7,11 +7,12 @@ the next call, but not more often than once a second, for reading back takes its
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TypeVar
 
 from .core import Service, TaskListener
-from .database import Database, StoreError, StoreFailed, damaged
+from .database import Database, StoreError, StoreFailed, damaged, explain
 from .faults import Fault
 from .limits import Limits
 from .operations import Answer, Request
@@ -99,6 +100,10 @@ class Durable:
             if fault.status >= 500:
                 self._begin_again(now_ms)
             raise
+        except json.JSONDecodeError as error:  # nothing but the file is read as JSON within a call
+            damage = explain(self._database.path, error)
+            self._fail(damage, now_ms)
+            raise damage from error
         except Exception:
             self._begin_again(now_ms)
             raise

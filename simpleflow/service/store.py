@@ -21,6 +21,7 @@ change with each event, and folding the events of the open runs at the start tak
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -139,7 +140,7 @@ class Store:
             raise StoreFailed(f"An earlier write to the database {self._path} failed")
         try:
             return act(*arguments)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, json.JSONDecodeError) as error:
             self._failed = True
             raise explain(self._path, error) from error
         except BaseException:

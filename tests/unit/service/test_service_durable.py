@@ -12,6 +12,7 @@ from store_kit import WORKFLOW, Rig
 
 from simpleflow.service import core
 from simpleflow.service.database import StoreFailed, StoreRefused
+from simpleflow.service.limits import DAY_MS
 
 
 @contextmanager
@@ -145,6 +146,32 @@ def test_a_history_that_makes_no_sense_is_refused_at_the_start(rig: Rig) -> None
     connection.close()
     with pytest.raises(StoreRefused, match=r"damaged .*service\.check --db"):
         rig.restart()
+
+
+@pytest.mark.parametrize("damage", ["UPDATE events SET body = '{'", "UPDATE closed_runs SET description = '{'"])
+def test_what_is_found_to_be_damaged_when_it_is_read_is_told_as_that(rig: Rig, damage: str) -> None:
+    rig.register()
+    run_id = rig.run_through("closed")
+    connection = sqlite3.connect(rig.path)
+    with connection:
+        connection.execute(damage)
+    connection.close()
+    execution = {"workflowId": "closed", "runId": run_id}
+    operation = "GetWorkflowExecutionHistory" if "events" in damage else "DescribeWorkflowExecution"
+    with pytest.raises(StoreRefused, match=r"journal.db is damaged .*service\.check --db"):
+        rig.call(operation, domain="domain", execution=execution)
+
+
+def test_what_is_found_to_be_damaged_when_it_is_purged_is_told_as_that(rig: Rig) -> None:
+    rig.register()
+    rig.run_through("closed")
+    connection = sqlite3.connect(rig.path)
+    with connection:
+        connection.execute("UPDATE closed_runs SET description = '{'")
+    connection.close()
+    rig.now_ms += 2 * DAY_MS
+    with pytest.raises(StoreRefused, match=r"journal.db is damaged"):
+        rig.call("ListDomains", registrationStatus="REGISTERED")
 
 
 def test_a_group_is_one_commit(rig: Rig) -> None:
