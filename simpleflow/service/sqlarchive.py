@@ -20,6 +20,7 @@ Row = tuple[Any, ...]
 Fetch = Callable[[str, Row], list[Row]]
 
 _PAGE = 256
+_PURGE_EVENTS = 1000
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 _RUN = "run_key, region, domain, workflow_id, run_id"
@@ -42,7 +43,8 @@ COUNT_GONE = """
     AND at_ms IN (started_ms, closed_ms)
 """
 DUE = f"""
-    SELECT {_RUN} FROM closed_runs CROSS JOIN runs USING (run_key)
+    SELECT {_RUN}, (SELECT max(event_id) FROM events WHERE events.run_key = closed_runs.run_key)
+    FROM closed_runs CROSS JOIN runs USING (run_key)
     WHERE purge_ms <= ? ORDER BY purge_ms, run_key LIMIT ?
 """
 FIRST_PURGE = "SELECT min(purge_ms) FROM closed_runs WHERE purge_ms > ?"
@@ -130,7 +132,13 @@ class SqlArchive:
         """The runs to drop; RunPurged tells the journal to do so."""
         if now_ms < self._next_purge_ms:
             return []
-        gone = [Run(*row) for row in self._fetch(DUE, (now_ms, at_most))]
+        gone: list[Run] = []
+        events = 0
+        for *identity, count in self._fetch(DUE, (now_ms, at_most)):
+            gone.append(Run(*identity))
+            events += count or 0
+            if events >= _PURGE_EVENTS:  # they are deleted before anybody else is served
+                return gone
         if len(gone) < at_most:
             self._next_purge_ms = self._first_purge(now_ms)
         return gone

@@ -145,6 +145,22 @@ def test_purged_runs_leave_nothing_but_their_keys_used(rig: Rig) -> None:
     assert rows(rig, "SELECT run_key FROM runs") == [(46,)]
 
 
+def test_a_long_history_is_purged_by_itself(rig: Rig) -> None:
+    rig.register()
+    for index in range(3):
+        rig.start(f"w{index}")
+        for _ in range(1000 if index < 2 else 1):
+            rig.held("SignalWorkflowExecution", domain="domain", workflowId=f"w{index}", signalName="s")
+        rig.call("TerminateWorkflowExecution", domain="domain", workflowId=f"w{index}")
+    rig.now_ms += DAY_MS
+    left = []
+    for _ in range(3):
+        rig.durable.expire(rig.now_ms)
+        rig.durable.flush(rig.now_ms)
+        left.append(tables(rig).get("runs", 0))
+    assert left == [2, 1, 0]
+
+
 def test_without_retention_nothing_stays(rig: Rig) -> None:
     rig.register(retention="NONE")
     rig.run_through("w")
