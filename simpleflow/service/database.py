@@ -37,7 +37,7 @@ class Database:
     """The path of a database and the right to write to it. Raises StoreRefused when another process has that."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(os.path.realpath(path))  # the lock lies beside the file itself, whatever links to it
         _refuse_other_files(self.path)
         _make_directory(self.path.parent)
         self._lock = _lock(self.path)

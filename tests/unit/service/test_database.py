@@ -52,6 +52,15 @@ def test_a_second_server_is_told_who_has_the_database(tmp_path: Path) -> None:
     Database(path).close()
 
 
+def test_a_link_is_no_second_database(tmp_path: Path) -> None:
+    path, link = tmp_path / "journal.db", tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    for first, second in ((path, link), (link, path)):
+        with Database(first), pytest.raises(StoreRefused, match=f"{path} is in use by process"):
+            Database(second)
+
+
 def test_the_lock_goes_with_the_process(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     code = "import sys, os; from simpleflow.service.database import Database; Database(sys.argv[1]); os._exit(1)"
