@@ -18,6 +18,8 @@ VERSION = 1
 #: Marks a SQLite file as a journal of this service ("sflo").
 _APPLICATION_ID = 0x73666C6F
 _PAGE_CACHE_KIB = 16_384
+#: A longer log (it grows as long as a check or a backup reads) is cut to this when it is begun anew.
+_LOG_BYTES = 16_777_216
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -161,6 +163,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, synchronous: str) -> No
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
     if version == 0:
         schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {VERSION};"

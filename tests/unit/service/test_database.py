@@ -44,6 +44,27 @@ def test_settings_of_the_connection(tmp_path: Path) -> None:
         connection.close()
 
 
+def test_the_log_does_not_stay_as_long_as_a_reader_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_LOG_BYTES", 200_000)
+    path, log = tmp_path / "journal.db", tmp_path / "journal.db-wal"
+    with Database(path) as opened:
+        connection = opened.connect("OFF")
+        reader = connect_readonly(path)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM runs").fetchone()
+
+        def write(first: int) -> None:
+            for number in range(first, first + 1500):
+                connection.execute("INSERT INTO runs VALUES (?, 'r', 'd', 'w', ?)", (number, str(number)))
+
+        write(1)
+        longest = log.stat().st_size
+        reader.close()
+        write(2000)
+        assert log.stat().st_size < longest / 2
+        connection.close()
+
+
 def test_a_second_server_is_told_who_has_the_database(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     words = f"in use by process {os.getpid()}: stop that service, or name another"
