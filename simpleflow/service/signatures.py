@@ -67,6 +67,8 @@ def read_keys(path: Path) -> dict[str, str]:
             continue
         if len(words) != 2 or not _NAME.fullmatch(words[0]):
             raise KeyFileError(f"Line {number} of {path} is not of the form `ACCESS_KEY SECRET`")
+        if words[0] in keys:
+            raise KeyFileError(f"Line {number} of {path} gives a second secret to {words[0]}: keep one of the two")
         keys[words[0]] = words[1]
     if not keys:
         raise KeyFileError(f"There are no access keys in {path}: write lines of the form `ACCESS_KEY SECRET`")

@@ -161,7 +161,13 @@ def test_keys_that_others_may_read_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, words", [("", "There are no access keys"), ("A", "Line 1 of"), ("A b\nA:b c", "Line 2 of")]
+    "text, words",
+    [
+        ("", "There are no access keys"),
+        ("A", "Line 1 of"),
+        ("A b\nA:b c", "Line 2 of"),
+        ("A b\nB c\nA d", "Line 3 of .* gives a second secret to A: keep one"),
+    ],
 )
 def test_files_that_hold_no_keys(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(KeyFileError, match=words):
