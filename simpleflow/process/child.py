@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from .. import activity, logging_context
 from ..payloads import codec
 from ..payloads.objects import fields
 from .channel import Channel, Message
-from .perform import ActivityCallData, Completed, Failed, Middlewares, failure_of, perform
+from .perform import ActivityCallData, Completed, Failed, Middlewares, failure_of, flush, perform
 from .titles import set_title
 
 
@@ -89,7 +88,7 @@ class _Child:
         except KeyboardInterrupt as error:
             outcome = failure_of(error)
         link.close()
-        _flush()
+        flush()
         return to_message(outcome)
 
     def _title(self, state: str) -> None:
@@ -133,12 +132,3 @@ def from_message(message: Message) -> Completed | Failed:
     if "result" in message:
         return Completed(message["result"])
     return Failed(message["reason"], message["details"])
-
-
-def _flush() -> None:
-    """What the activity has written leaves before its outcome does."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):  # closed by the activity or by who reads it
-            pass

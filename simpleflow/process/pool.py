@@ -34,6 +34,7 @@ _LAST_BREATH = 5.0
 class _Child:
     key: int
     control: Channel
+    slots: tuple[Channel, ...]
     free: list[Channel]
     pid: int = 0
     status: int = _KILLED
@@ -172,7 +173,7 @@ class Pool:
             self._last_key += 1
             pairs = [Channel.pair() for _ in range(self._concurrency + 1)]
             (control, *slots), ends = [mine for mine, _ in pairs], [other for _, other in pairs]
-            child = _Child(self._last_key, control, slots)
+            child = _Child(self._last_key, control, tuple(slots), slots)
             self._children[child.key] = self._known[child.key] = child
             try:
                 self._nursery.send({"fork": child.key}, ends)
@@ -222,6 +223,10 @@ class Pool:
         child.control.close()
         if idle:
             self._dismiss(child)
+        else:
+            # a process that it has left behind may hold the other ends
+            for slot in child.slots:
+                slot.hang_up()
 
 
 class Running:

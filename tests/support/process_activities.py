@@ -56,6 +56,39 @@ def segfault() -> None:
 
 
 @activity.with_attributes()
+def fork(how: str) -> str:
+    """Its fork does not end itself."""
+    forked = os.fork()
+    if forked:
+        return str(os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]))
+    print("forked")
+    if how == "exit":
+        sys.exit(3)
+    if how == "raise":
+        raise ValueError("in the fork")
+    return "fork"
+
+
+@activity.with_attributes()
+def die_before_fork(told: str) -> None:
+    """Leaves a fork behind, in a session of its own, which holds all that its parent held."""
+    forked, (reader, writer) = 0, os.pipe()
+    forked = os.fork()
+    if not forked:
+        os.setsid()
+        os.write(writer, b"x")
+        signal.pause()
+    os.read(reader, 1)
+    Path(told).write_text(str(forked))
+    os._exit(3)
+
+
+@activity.with_attributes()
+def without_streams() -> None:
+    sys.stdout = sys.stderr = None  # type: ignore[assignment]
+
+
+@activity.with_attributes()
 def die_with_program(told: str) -> None:
     """Leaves a program behind, whose pid it writes to a file."""
     Path(told).write_text(str(subprocess.Popen(SLEEP).pid))

@@ -112,6 +112,22 @@ def test_what_an_activity_writes_is_there_when_it_is_over(capfd: pytest.CaptureF
         assert capfd.readouterr().out == "to stdout"
 
 
+@pytest.mark.parametrize(("how", "code"), [("exit", "3"), ("raise", "1"), ("return", "0")])
+def test_what_an_activity_forks_tells_no_outcome(capfd: pytest.CaptureFixture[str], how: str, code: str) -> None:
+    with Pool(1) as pool:
+        assert value(pool.start(call("fork", how)).wait()) == code
+        assert value(pool.start(call("add", 1)).wait()) == 2
+    told = capfd.readouterr()
+    assert told.out == "forked\n"
+    assert ("ValueError: in the fork" in told.err) == (how == "raise")
+
+
+def test_an_activity_may_do_away_with_its_streams() -> None:
+    with Pool(1) as pool:
+        assert pool.start(call("without_streams")).wait() == Completed("null")
+        assert value(pool.start(call("add", 1)).wait()) == 2
+
+
 def test_a_child_is_replaced_after_its_tasks() -> None:
     with Pool(1, max_tasks_per_child=2) as pool:
         pids = [value(pool.start(call("pid")).wait()) for _ in range(4)]
@@ -135,6 +151,13 @@ def test_what_a_dead_activity_has_started_is_ended(run: Callable[..., Outcome], 
     died = run("die_with_program", str(told))
     assert isinstance(died, Died) and died.status == -signal.SIGKILL
     wait_for_end(int(told.read_text()))
+
+
+def test_a_death_is_told_though_a_fork_lives_on(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    died = run("die_before_fork", str(told))
+    os.kill(int(told.read_text()), signal.SIGKILL)
+    assert isinstance(died, Died) and died.status == 3
 
 
 def test_a_task_that_an_idle_child_took_to_its_grave_unread_is_given_to_another(run: Callable[..., Outcome]) -> None:
