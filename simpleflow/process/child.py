@@ -7,6 +7,7 @@ and that the worker is gone.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import os
@@ -39,7 +40,7 @@ def serve(control: socket.socket, slots: Sequence[socket.socket], setup: Setup) 
     threading.Thread(target=child.listen, args=(Channel(control),), name="control", daemon=True).start()
     first, *others = (Channel(slot) for slot in slots)
     if not others:
-        child.work(first)
+        child.work(first, alone=True)
     else:
         threads = [threading.Thread(target=child.work, args=(slot,), daemon=True) for slot in (first, *others)]
         for thread in threads:
@@ -55,6 +56,9 @@ class _Child:
         self._setup = setup
         self._cancelled: set[int] = set()
         self._done = 0
+        self._here = "."
+        with contextlib.suppress(OSError):  # somebody has removed it
+            self._here = os.getcwd()
 
     def listen(self, control: Channel) -> None:
         try:
@@ -65,7 +69,8 @@ class _Child:
         # the worker is gone, and with it whoever could use a result
         os.killpg(0, signal.SIGKILL)
 
-    def work(self, slot: Channel) -> None:
+    def work(self, slot: Channel, alone: bool = False) -> None:
+        """Execute the tasks of a slot. One that is ``alone`` begins each in the directory of the worker."""
         try:
             while True:
                 self._title("idle")
@@ -75,6 +80,9 @@ class _Child:
                 self._title(f"processing {task['call']['name']}")
                 slot.send(contextvars.Context().run(self._perform, slot, task))
                 self._done += 1
+                if alone:
+                    with contextlib.suppress(OSError):
+                        os.chdir(self._here)
         except OSError:  # nobody listens any more
             return
 

@@ -84,6 +84,16 @@ def die_before_fork(told: str) -> None:
 
 
 @activity.with_attributes()
+def move(to: str) -> None:
+    os.chdir(to)
+
+
+@activity.with_attributes()
+def directory() -> str:
+    return os.getcwd()
+
+
+@activity.with_attributes()
 def without_streams() -> None:
     sys.stdout = sys.stderr = None  # type: ignore[assignment]
 

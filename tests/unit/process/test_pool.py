@@ -122,6 +122,20 @@ def test_what_an_activity_forks_tells_no_outcome(capfd: pytest.CaptureFixture[st
     assert ("ValueError: in the fork" in told.err) == (how == "raise")
 
 
+def test_an_activity_begins_in_the_directory_of_the_worker(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    assert run("move", str(tmp_path)) == Completed("null")
+    assert value(run("directory")) == os.getcwd()
+
+
+def test_also_if_there_is_no_such_directory_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with Pool(1, max_tasks_per_child=1) as pool:
+        assert [value(pool.start(call("add", x)).wait()) for x in (1, 2)] == [2, 3]
+
+
 def test_an_activity_may_do_away_with_its_streams() -> None:
     with Pool(1) as pool:
         assert pool.start(call("without_streams")).wait() == Completed("null")
