@@ -23,7 +23,7 @@ def load(path: str) -> Any:
     """The object at a dotted path. Raises NotFound, also where the module itself raises on import."""
     try:
         return import_from_module(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotFound(f"unable to import {path!r}: {_told(path, error)}") from error
 
 
@@ -59,11 +59,14 @@ def find_activity(name: str, modules: Sequence[str] = ()) -> Activity:
     return found
 
 
-def _told(path: str, error: Exception) -> str:
+def _told(path: str, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{error.msg} ({error.filename}:{error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_OURS, "<frozen"))]
     frames = [f for f in frames if f.filename != importlib.__file__]
+    if isinstance(error, SystemExit):
+        where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+        return f'it calls sys.exit when it is imported{where}; put that below `if __name__ == "__main__":`.'
     if frames:
         return f"{type(error).__name__}: {error} ({frames[-1].filename}:{frames[-1].lineno})"
     if isinstance(error, AttributeError):

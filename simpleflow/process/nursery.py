@@ -72,7 +72,7 @@ def _prepared(plan: Plan) -> Setup:
     for module in plan.modules:
         try:
             importlib.import_module(module)
-        except Exception as error:  # each task that needs it will fail and say so
+        except (Exception, SystemExit) as error:  # each task that needs it will fail and say so
             logger.error("--module %s cannot be imported: %s: %s", module, type(error).__name__, error)
     return Setup(Middlewares.load(plan.before, plan.after), tuple(plan.modules))
 

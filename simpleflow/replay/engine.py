@@ -32,7 +32,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..exceptions import DecisionAbandoned, NondeterminismError, PayloadError, PayloadUnavailable
+from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError, PayloadError, PayloadUnavailable
 from ..history import History
 from ..payloads.fields import INLINE, Fields
 from . import state as s
@@ -212,7 +212,9 @@ class Engine:
         try:
             with run.fibers.observed_by(f"the hook {name}"):
                 getattr(run.workflow, name)(*args)
-        except (Exception, SystemExit):
+        except (KeyboardInterrupt, DecisionDeadlock):
+            raise
+        except BaseException:
             logger.exception("%s of %s failed", name, run.workflow_class.__name__)
 
     def _tell(self, run: Run, event: Event) -> None:

@@ -25,7 +25,7 @@ from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismErro
 from ..log import Payload
 from ..payloads.objects import fields
 from ..registry import registry
-from ..replay.endings import failed
+from ..replay.endings import ending_of, failed
 from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism, find_class
 from ..replay.events import CLOSING
 from ..replay.work import Decisions, DecisionWork, MissingType
@@ -107,7 +107,11 @@ class Decider:
             return
         work, taken = task
         taken.set()
-        self.handle(client, work, leaving=stop.is_set())
+        try:
+            self.handle(client, work, leaving=stop.is_set())
+        except KeyboardInterrupt:  # of the workflow: in this process Ctrl-C is a signal that raises nothing
+            logger.exception("%s: the decision is given up", _name(work))
+            self._engine.drop(work.key)
 
     def _leave(self, stop: threading.Event, polling: Sequence[Client]) -> None:
         """Let nobody wait for a task who could stop."""
@@ -209,6 +213,10 @@ class Decider:
         except DecisionAbandoned as error:
             logger.error("%s: not decided now, SWF will offer it again: %s", _name(work), error)
             return None
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # of the workflow
+            return Decisions((ending_of(error, fields()).wire,), closes=True)
 
     def _fails_on_nondeterminism(self, work: DecisionWork) -> bool:
         workflow = find_class(self._workflows.find, work.workflow_type, work.events[0], fields())

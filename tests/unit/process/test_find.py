@@ -112,3 +112,11 @@ def test_a_part_of_a_modules_name_is_not_the_module(module: Path) -> None:
 
 def test_an_activity_that_is_defined_already_need_not_be_imported() -> None:
     assert find_activity("a name of its own", ("json",)) is renamed
+
+
+@pytest.mark.parametrize("code", ["import sys\nsys.exit(0)\n", "raise SystemExit\n"])
+def test_a_module_that_ends_the_process_is_one_that_cannot_be_imported(module: Path, code: str) -> None:
+    """As programs do that forget to ask whether they are one."""
+    module.write_text(code)
+    with pytest.raises(NotFound, match=r"sys\.exit when it is imported \(.*\.py:[12]\); put that below `if __name__"):
+        find_workflow(f"{module.stem}.Flow")

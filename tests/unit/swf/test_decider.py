@@ -450,3 +450,69 @@ def test_decisions_are_told_by_their_types(caplog: pytest.LogCaptureFixture) -> 
     told = [record.getMessage() for record in caplog.records if record.name == "simpleflow.swf.decider"]
     assert told[0] == "decided: 1 ScheduleActivityTask"
     assert told[-1] == "decided: 1 CompleteWorkflowExecution"
+
+
+class Own(BaseException):
+    pass
+
+
+class Hostile(Workflow):
+    """Raises what is no Exception, at a place of its own."""
+
+    name, version, task_list = "hostile", "1", "decide"
+    where: ClassVar[str] = ""
+    error: ClassVar[BaseException] = Own()
+
+    def __init__(self, executor: Any) -> None:
+        super().__init__(executor)
+        self.at("__init__")
+
+    def at(self, place: str) -> Any:
+        if place == self.where:
+            raise self.error
+        return True
+
+    def run(self) -> Any:
+        self.submit(triple, 1).wait()
+        return self.at("run")
+
+    def before_replay(self, history: Any) -> None:
+        self.at("before_replay")
+
+    def after_replay(self, history: Any) -> None:
+        self.at("after_replay")
+
+    def on_completed(self, history: Any) -> None:
+        self.at("on_completed")
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit("g"), Own("o")])
+@pytest.mark.parametrize("where", ["run", "__init__", "before_replay", "after_replay", "on_completed"])
+def test_nothing_that_a_workflow_raises_ends_the_decider(
+    where: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hostile, "where", where)
+    monkeypatch.setattr(Hostile, "error", error)
+    world = World(Hostile)
+    world.start(Hostile)
+    end = world.finish()
+    if where in ("run", "__init__"):
+        reason = end["workflowExecutionFailedEventAttributes"]["reason"]
+        assert reason == f"Cannot replay the workflow: {type(error).__name__}({error})"
+    else:
+        assert end["workflowExecutionCompletedEventAttributes"]["result"] == "true"
+
+
+def test_not_even_what_looks_like_ctrl_c(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Hostile, "where", "__init__")
+    monkeypatch.setattr(Hostile, "error", KeyboardInterrupt())
+    world, stop = World(Hostile), threading.Event()
+    world.start(Hostile)
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    world.decider._tasks.put((work, threading.Event()))
+    world.decider._take(world.client, stop)
+    assert "the decision is given up" in caplog.text
+    monkeypatch.setattr(Hostile, "where", "")
+    world.decider.handle(world.client, work)  # the same task once more, as after a timeout
+    assert world.finish()["eventType"] == "WorkflowExecutionCompleted"
