@@ -79,6 +79,7 @@ class Decider:
         self._own_list = _own_list(task_list) if affinity else None
         self._tasks: queue.Queue[tuple[DecisionWork, threading.Event] | None] = queue.Queue()
         self._chance = random.Random()
+        self._pid = os.getpid()
 
     def run(self, stop: threading.Event) -> None:
         """Decide until ``stop`` is set, then answer what has been polled."""
@@ -112,6 +113,8 @@ class Decider:
         except KeyboardInterrupt:  # of the workflow: in this process Ctrl-C is a signal that raises nothing
             logger.exception("%s: the decision is given up", _name(work))
             self._engine.drop(work.key)
+        if os.getpid() != self._pid:
+            os._exit(0)  # `run` has forked this process, which would wait here for ever
 
     def _leave(self, stop: threading.Event, polling: Sequence[Client]) -> None:
         """Let nobody wait for a task who could stop."""

@@ -516,3 +516,25 @@ def test_not_even_what_looks_like_ctrl_c(monkeypatch: pytest.MonkeyPatch, caplog
     monkeypatch.setattr(Hostile, "where", "")
     world.decider.handle(world.client, work)  # the same task once more, as after a timeout
     assert world.finish()["eventType"] == "WorkflowExecutionCompleted"
+
+
+class Forks(Workflow):
+    name, version, task_list = "forks", "1", "decide"
+    children: ClassVar[list[int]] = []
+
+    def run(self) -> str:
+        child = os.fork()
+        self.children.append(child)
+        return "parent" if child else "child"
+
+
+def test_a_process_that_run_forks_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clients refuse to work there, so it does no harm before."""
+    world, stop = World(Forks), threading.Event()
+    world.start(Forks)
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    world.decider._tasks.put((work, threading.Event()))
+    world.decider._take(world.client, stop)
+    assert os.waitpid(Forks.children[0], 0)[1] == 0
+    assert world.events()[-1]["workflowExecutionCompletedEventAttributes"]["result"] == '"parent"'
