@@ -74,6 +74,7 @@ class Cache:
                     disk=BytesDisk,
                     size_limit=SIZE_LIMIT,
                     eviction_policy="least-recently-used",
+                    sqlite_mmap_size=0,  # a file that becomes shorter would end the process (SIGBUS)
                 )
             return act(self._cache)
         except diskcache.Timeout:

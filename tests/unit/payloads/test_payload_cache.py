@@ -95,6 +95,20 @@ def test_a_damaged_database_is_no_cache(directory: Path, caplog: pytest.LogCaptu
     assert len(caplog.records) == 1 and "is not used any more" in caplog.text
 
 
+def test_a_database_that_is_cut_short_does_not_end_the_process(opened: Cache, directory: Path) -> None:
+    for number in range(200):
+        opened.put(f"digest {number}", b"x" * 1000)
+    pid = os.fork()
+    if pid == 0:
+        here = Cache(str(directory))
+        status = 0 if here.get("digest 1") == b"x" * 1000 else 1
+        os.truncate(directory / "cache.db", 4096)
+        for number in range(200):
+            here.get(f"digest {number}")
+        os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
 def test_a_full_disk_is_no_cache(opened: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     opened.put("first", b"x")
 
