@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..process.nursery import Plan
 from ..process.signals import STOPPING, Arrivals, stop_on_signals
@@ -75,17 +75,20 @@ class Crew:
             plan=roles.plan,
             patience=PATIENCE_SECONDS,
         )
-        self._supervise("Decider", roles.deciders, lambda: decide(deciding))
-        self._supervise("Worker", 1, lambda: serve(working))
+        # a list of tasks that is nobody else's: so the lists of the deciders may be those that they had before a stop
+        self._supervise(
+            "Decider", roles.deciders, lambda number: decide(replace(deciding, own_list=f"{task_list}-{number}"))
+        )
+        self._supervise("Worker", 1, lambda number: serve(working))
         if repairing is not None:
-            self._supervise("Repairer", 1, lambda: _repair(roles.domain, repairing.task_list))
+            self._supervise("Repairer", 1, lambda number: _repair(roles.domain, repairing.task_list))
 
-    def _supervise(self, name: str, count: int, target: Callable[[], int]) -> None:
+    def _supervise(self, name: str, count: int, target: Callable[[int], int]) -> None:
         def supervise() -> int:
             os.setpgrp()  # Ctrl-C in a terminal is for standalone, which stops its crew
             self._relay.enter()
             forks = Forks()
-            return Supervisor(lambda number: forks.start(target), count, name).run()
+            return Supervisor(lambda number: forks.start(lambda: target(number)), count, name).run()
 
         self._pids.append(self._forks.start(supervise).pid)
 

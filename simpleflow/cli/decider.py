@@ -38,7 +38,7 @@ class DeciderOptions:
     """What a decider process needs. ``override`` is the task list of everything that it schedules, if not its own.
 
     Made before the fork: what one process writes to ``shunned``, the next one reads. ``prepared`` is whether everything
-    is registered.
+    is registered. ``own_list`` is that of the process that this one takes the place of, and of the one after it.
     """
 
     domain: str
@@ -48,6 +48,7 @@ class DeciderOptions:
     affinity: bool = True
     override: str | None = None
     prepared: bool = True
+    own_list: str | None = None
     shunned: Shunned = field(default_factory=Shunned)
 
     def connect(self, attempts: int | None = None) -> Client:
@@ -131,6 +132,9 @@ def decide(options: DeciderOptions) -> int:
         Engine(workflows.find, task_list=options.override, fields=fields(), old_histories=Histories(client.another).of),
         workflows,
         affinity=options.affinity,
+        own_list=None
+        if client.is_amazon
+        else options.own_list,  # a poll of a process that was killed still waits there
         shunned=options.shunned,
         patient=client.is_amazon,
     )

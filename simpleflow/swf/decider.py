@@ -48,6 +48,9 @@ _TICK = 0.5  # seconds between two looks at whether to stop
 class Decider:
     """``run`` decides until ``stop`` is set. ``connect`` makes a client for the calling thread.
 
+    ``own_list`` is by default one like no other. Who takes the place of another decider may go on with that one's list:
+    what waits there need not wait until it is handed to the shared list.
+
     A ``patient`` decider ends only when its last poll has come back by itself: Amazon SWF hands a task to a poll whose
     client has gone, and the task is then stuck until its timeout. Others hang up, and take what they still get.
     """
@@ -61,6 +64,7 @@ class Decider:
         workflows: Workflows,
         *,
         affinity: bool = True,
+        own_list: str | None = None,
         patient: bool = True,
         watchdog: Watchdog | None = None,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
@@ -76,7 +80,7 @@ class Decider:
         self._shunned = Shunned() if shunned is None else shunned
         self._wait = wait
         self._identity = swf_identity()
-        self._own_list = _own_list(task_list) if affinity else None
+        self._own_list = (own_list or _own_list(task_list)) if affinity else None
         self._tasks: queue.Queue[tuple[DecisionWork, threading.Event] | None] = queue.Queue()
         self._chance = random.Random()
         self._pid = os.getpid()

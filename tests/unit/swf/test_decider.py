@@ -65,7 +65,7 @@ class World:
             register_type(self.client, "d", missing)
         self.decider = self.new_decider(clock=clock, patience=patience)
 
-    def new_decider(self, clock: Any = lambda: 0.0, patience: float = 60) -> Decider:
+    def new_decider(self, clock: Any = lambda: 0.0, patience: float = 60, own_list: str | None = None) -> Decider:
         return Decider(
             lambda: self.client,
             "d",
@@ -74,6 +74,7 @@ class World:
             self.workflows,
             watchdog=Watchdog(patience),
             shunned=Shunned(clock),
+            own_list=own_list,
         )
 
     def start(self, workflow: type[Workflow], *args: Any, class_name: str | None = None) -> None:
@@ -341,6 +342,17 @@ def test_what_waits_on_the_own_list_is_answered_before_the_end() -> None:
     world.decider._drain(world.client)
     count = {"domain": "d", "taskList": {"name": world.own_list}}
     assert world.client.call("CountPendingDecisionTasks", count)["count"] == 0
+
+
+def test_a_decider_goes_on_with_the_list_of_the_one_whose_place_it_takes() -> None:
+    world = World(Triples)
+    world.decider = world.new_decider(own_list="decide-0")
+    world.start(Triples, 2)
+    while not world.act():
+        assert world.decide()
+    world.decider = world.new_decider(own_list="decide-0")
+    assert world.decide(task_list="decide-0")
+    assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
 
 
 class Waits(Workflow):
