@@ -26,6 +26,7 @@ from . import log, settings
 from .activity import current_context
 from .exceptions import ExecutionError, ExecutionTimeoutError
 from .payloads import codec
+from .process.forks import forks_end_here
 from .process.signals import signal_name
 from .process.trees import kill_tree
 from .tracebacks import failure_data
@@ -211,7 +212,9 @@ def main() -> None:
         given = json.loads(text)
         args, kwargs = given.get("args", ()), given.get("kwargs", {})
         context = given.get("context") or (json.loads(asked.context) if asked.context else None)
-        answer = codec.encode(_called(_target(asked.name), context, args, kwargs))
+        with forks_end_here():
+            value = _called(_target(asked.name), context, args, kwargs)
+        answer = codec.encode(value)
     except BaseException as error:
         if isinstance(error, SystemExit) and asked.kill_children and error.code == 128 + signal.SIGTERM:
             raise

@@ -22,7 +22,8 @@ from .. import activity, logging_context
 from ..payloads import codec
 from ..payloads.objects import fields
 from .channel import Channel, Message
-from .perform import ActivityCallData, Completed, Failed, Middlewares, failure_of, flush, perform
+from .forks import flush
+from .perform import ActivityCallData, Completed, Failed, Middlewares, failure_of, perform
 from .titles import set_title
 
 
@@ -96,7 +97,7 @@ class _Child:
         except KeyboardInterrupt as error:
             outcome = failure_of(error)
         link.close()
-        flush()
+        flush()  # what the activity has written leaves before its outcome does
         return to_message(outcome)
 
     def _title(self, state: str) -> None:

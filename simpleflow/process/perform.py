@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
-import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -23,6 +20,7 @@ from ..payloads.fields import INLINE, Fields
 from ..payloads.objects import fields
 from ..tracebacks import failure_data
 from .find import find_activity, load
+from .forks import forks_end_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ def perform(
         activity = activity or find_activity(call.name, modules)
         context = call.context(door)
         args, kwargs = _arguments(context["input"])
-        with _executing(context), _forks_end_here():
+        with _executing(context), forks_end_here():
             for before in middlewares.before:
                 before(context)
             result = _called(activity, context, args, kwargs)
@@ -168,37 +166,6 @@ def _executing(context: dict[str, Any]) -> Iterator[None]:
             yield
     finally:
         current_context.reset(token)
-
-
-@contextmanager
-def _forks_end_here() -> Iterator[None]:
-    """A process that is forked meanwhile ends as if it were a program that ends here."""
-    pid, status = os.getpid(), 0
-    try:
-        yield
-    except BaseException as error:
-        if os.getpid() == pid:
-            raise
-        status = _status(error)
-    finally:
-        if os.getpid() != pid:
-            flush()
-            os._exit(status)
-
-
-def _status(error: BaseException) -> int:
-    """The exit code of a program that ends with this error, which is told as Python does."""
-    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
-        return (error.code or 0) & 0xFF
-    traceback.print_exception(error)
-    return 1
-
-
-def flush() -> None:
-    """What an activity has written leaves before its outcome does."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # closed or replaced by the activity, or closed by who reads it
-            stream.flush()
 
 
 def failure_of(error: BaseException) -> Failed:

@@ -51,6 +51,19 @@ def leaves(status: int) -> None:
 
 
 @execute.python()
+def forks(how: str) -> str:
+    """Its fork does not end itself."""
+    forked = os.fork()
+    if forked:
+        return f"the fork ended with {os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1])}"
+    if how == "exit":
+        sys.exit(3)
+    if how == "raise":
+        raise OwnError("in the fork")
+    return "fork"
+
+
+@execute.python()
 def is_killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -90,6 +90,11 @@ def test_every_other_end_is_an_error_too(call: Any, args: list[Any], message: st
     assert message.split(",")[0] in told_by(call, *args)["message"]
 
 
+@pytest.mark.parametrize(("how", "code"), [("return", 0), ("exit", 3), ("raise", 1)])
+def test_what_it_forks_tells_nothing(how: str, code: int) -> None:
+    assert executed.forks(how) == f"the fork ended with {code}"
+
+
 def test_a_timeout_ends_the_process() -> None:
     with pytest.raises(ExecutionTimeoutError) as caught:
         executed.hangs()
