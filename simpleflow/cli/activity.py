@@ -20,6 +20,7 @@ from ..swf.work import whole_history
 from . import programs
 from .calling import Call, swf_command
 from .exits import Exit, Refusal, Unknown
+from .formats import plain_lines
 from .inputs import read_input
 from .output import watched_stdout, write_last_line
 from .targets import EXECUTION, read_target
@@ -104,7 +105,7 @@ def _performed(task: ActivityCallData) -> int:
     if isinstance(outcome, Completed):
         write_last_line(stdout, codec.canonical(fields().fetch(outcome.result)))
         return Exit.DONE
-    click.echo(_told(outcome), err=True)
+    click.echo(plain_lines(_told(outcome)), err=True)
     return Exit.FAILED
 
 

@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from ..history import History
 from ..swf.stats.base import WorkflowStats
 from ..swf.stats.path import Span, spans
+from .formats import one_line
 from .progress import duration
 
 _END = "\x1b[0m"
@@ -52,7 +53,7 @@ def chart(history: History, name: str, now: datetime, most: int | None = None) -
     longest = sorted(range(len(bars)), key=lambda place: bars[place].asked - bars[place].end)[:most]
     state = history.workflow["state"]
     took = "has run for" if state == "started" else f"{state} in"
-    title = f"{name} {took} {seconds(stats.total_time())}"
+    title = f"{one_line(name)} {took} {seconds(stats.total_time())}"
     return Chart(title, stats.total_time(), tuple(bars[place] for place in sorted(longest)))
 
 
@@ -61,7 +62,7 @@ def _bar(span: Span, begun: datetime, until: datetime) -> Bar:
         return max(0.0, (moment - begun).total_seconds())
 
     start = None if span.started is None else since(span.started)
-    label = span.id.removeprefix("activity-")
+    label = one_line(span.id.removeprefix("activity-"))
     return Bar(label, span.state, since(span.scheduled), start, since(span.ended or until), span.critical)
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .formats import one_line
+
 #: Fill and border of a task by its state.
 _COLORS = {
     "completed": ("#d9f2d9", "#2e7d32"),
@@ -74,7 +76,7 @@ def mermaid(title: str, boxes: Sequence[Box]) -> Iterator[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return one_line(" ".join(text.split()))
 
 
 def _escaped(text: str) -> str:

@@ -18,7 +18,7 @@ from ..swf.errors import Refused, SwfError, Unreachable
 from ..swf.start import End, end_of
 from . import calling
 from .exits import Exit
-from .formats import one_line
+from .formats import one_line, plain_lines
 
 Found = TypeVar("Found")
 
@@ -121,8 +121,9 @@ def details_of(ended: End) -> str | None:
 
 
 def readable(text: str) -> str:
+    """Lines for a terminal."""
     try:
         told: Any = json.loads(text)
-        return str(told["traceback"]).rstrip()
+        return plain_lines(str(told["traceback"]).rstrip())
     except (ValueError, KeyError, TypeError):
-        return text
+        return plain_lines(text)

@@ -30,7 +30,11 @@ _STATES = {
 }
 _END = "\x1b[0m"
 _INDENT = 4
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+#: What a terminal obeys: controls, ends of lines, and marks that turn the order of the text after them around.
+_OBEYED = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_CONTROL = re.compile(f"[{_OBEYED}]")
+_CONTROL_IN_LINES = re.compile(rf"(?![\n\t])[{_OBEYED}]")
+_CONTROL_IN_JSON = re.compile(rf"(?!\n)[{_OBEYED}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,8 @@ class Look:
 
     def json(self, value: Any, indent: int | None = None) -> str:
         separators = None if indent else (",", ":")
-        return json.dumps(
-            value, default=self._json_default, ensure_ascii=self.ascii, indent=indent, separators=separators
+        return quiet_json(
+            json.dumps(value, default=self._json_default, ensure_ascii=self.ascii, indent=indent, separators=separators)
         )
 
     def _json_default(self, value: Any) -> Any:
@@ -89,7 +93,21 @@ class Look:
 
 def one_line(text: str) -> str:
     """Without line ends and what else a terminal would obey."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(_escape, text)
+
+
+def plain_lines(text: str) -> str:
+    """With its line ends and tabs, without what else a terminal would obey."""
+    return _CONTROL_IN_LINES.sub(_escape, text)
+
+
+def quiet_json(text: str) -> str:
+    """The same JSON without what a terminal would obey: escapes stand for it."""
+    return _CONTROL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _is_utf8(stream: TextIO) -> bool:
@@ -116,8 +134,9 @@ def _separated(delimiter: str) -> Writer:
     def write(columns: tuple[str, ...], rows: Iterable[Row], look: Look) -> None:
         writer = csv.writer(look.stream, delimiter=delimiter, lineterminator="\n")
         header = [columns] if look.header is not False else []
+        plain = plain_lines if look.stream.isatty() else str
         for row in _first_at_once(rows, look.stream, lambda: writer.writerows(header)):
-            writer.writerow([look.text(row[name]) for name in columns])
+            writer.writerow([plain(look.text(row[name])) for name in columns])
 
     return write
 

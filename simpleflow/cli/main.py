@@ -21,6 +21,7 @@ from click.shell_completion import CompletionItem
 from .. import __version__, log, settings
 from ..settings import SettingError
 from .exits import MEANINGS, Exit
+from .formats import plain_lines
 from .options import listing_options
 from .output import Output
 from .values import TEXT
@@ -163,7 +164,7 @@ def _open_streams() -> None:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
             os.set_inheritable(number, True)
-            setattr(sys, name, open(number, mode, encoding="utf-8"))
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -174,6 +175,7 @@ def run(arguments: list[str] | None = None) -> int:
         status = cli.main(arguments, prog_name="simpleflow", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
+        vars(error)["message"] = plain_lines(error.message)  # texts of others may be part of it
         error.show()
         return error.exit_code
     except SettingError as error:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, TextIO
 
 from .exits import Refusal
-from .formats import FORMATS, OBJECTS, STREAMING, WRITERS, Look, Row, write_document
+from .formats import FORMATS, OBJECTS, STREAMING, WRITERS, Look, Row, quiet_json, write_document
 
 __all__ = [
     "FORMATS",
@@ -160,6 +160,7 @@ class LineWatcher:
 
 def write_last_line(stdout: LineWatcher, text: str) -> None:
     """Write JSON as a line of its own, in ASCII where stdout takes no more."""
+    text = quiet_json(text)
     try:
         text.encode(stdout.encoding or "utf-8")
     except UnicodeEncodeError:

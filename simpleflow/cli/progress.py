@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ..replay.events import ATTRIBUTES
 from ..replay.work import Event
+from .formats import one_line
 
 WAITING, RUNNING, COMPLETED, FAILED, CANCELED = "waiting", "running", "completed", "failed", "canceled"
 
@@ -40,7 +41,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        return self.id.removeprefix("activity-")
+        return one_line(self.id.removeprefix("activity-"))
 
     @property
     def open(self) -> bool:
@@ -202,7 +203,7 @@ def picture(progress: Progress, now: float, width: int, height: int, *, color: b
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True)
-    title = Text(f"{progress.title}  {progress.told() or 'deciding'}", style="bold")
+    title = Text(f"{one_line(progress.title)}  {progress.told() or 'deciding'}", style="bold")
     table.add_row(title, duration(progress.execution.spent(now) if progress.execution else 0))
     for item in shown:
         table.add_row(Text(f"  {item.name}", style=STYLES[RUNNING]), duration(item.spent(now)))

@@ -16,9 +16,7 @@ from .output import LineWatcher, write_last_line
 from .targets import EXECUTION
 from .values import Number
 
-_timeout = click.option(
-    "--timeout", type=Number(0), metavar="SECONDS", help="Wait no longer; the exit code is then 4."
-)
+_timeout = click.option("--timeout", type=Number(0), metavar="SECONDS", help="Wait no longer; the exit code is then 4.")
 
 
 @swf_command("workflow.wait", EXECUTION, listing=False)

@@ -25,6 +25,7 @@ from ..settings import SettingError
 from ..tracebacks import author_traceback
 from . import programs
 from .exits import exit_of
+from .formats import plain_lines
 from .inputs import read_input, split_tags
 from .output import Refusal, watched_stdout, write_last_line
 
@@ -137,7 +138,7 @@ def start(
         "stopped; the same command goes on" if db else "",
     )
     if ended.status != COMPLETED:
-        click.ClickException(ended.explain()).show()
+        click.ClickException(plain_lines(ended.explain())).show()
         click.get_current_context().exit(exit_of(ended.status))
     write_last_line(stdout, ended.json())
 
