@@ -33,7 +33,7 @@ from ..replay.work import RunKey
 from ..service.clock import Clock, RealClock
 from ..settings import SettingError
 from ..swf.client import Client
-from ..swf.errors import Refused, SwfError
+from ..swf.errors import Refused, SwfError, Unreachable
 from ..swf.executions import newest_run
 from .exits import Refusal, Unknown
 from .options import chosen_output, listing_options
@@ -115,7 +115,9 @@ def swf_command(name: str, shape: Shape | None = None, *, listing: bool = True) 
                 return None
             except Refused as error:
                 raise refused(error, target, client) from None
-            except (SwfError, PayloadError) as error:
+            except SwfError as error:
+                raise failed(error) from None
+            except PayloadError as error:
                 raise click.ClickException(str(error)) from None
             except SettingError as error:
                 raise Refusal(str(error)) from None
@@ -144,6 +146,16 @@ def _target(shape: Shape, options: dict[str, Any]) -> Target:
     return read_target(shape, options.pop("words"), options.pop("domain"))
 
 
+def failed(error: SwfError) -> click.ClickException:
+    """What an error means that says nothing of an execution or a domain."""
+    if isinstance(error, Refused) and error.code == "ValidationException":
+        return Refusal(f"SWF does not take what was given: {error.message}.")
+    if isinstance(error, Unreachable):
+        hint = "check that it is up, and that --endpoint-url or AWS_ENDPOINT_URL_SWF names the right one."
+        return click.ClickException(f"{error}; {hint}")
+    return click.ClickException(str(error))
+
+
 #: How SWF says that there is no domain, before its name.
 _NO_DOMAIN = "Unknown domain: "
 
@@ -151,12 +163,12 @@ _NO_DOMAIN = "Unknown domain: "
 def refused(error: Refused, target: Target, client: Client) -> click.ClickException:
     """What SWF's refusal means for the command."""
     if error.code != "UnknownResourceFault":
-        return click.ClickException(str(error))
+        return failed(error)
     if error.message.startswith(_NO_DOMAIN):
         hint = f" To use SWF_DOMAIN ({target.passed_over}), pass it with --domain." if target.passed_over else ""
         return Unknown(
             f"there is no domain {error.message.removeprefix(_NO_DOMAIN)!r} at {client.endpoint_url}; "
-            f"`simpleflow domain.list` lists those that there are.{hint}"
+            f"`simpleflow domain.list` lists those that there are, `simpleflow domain.create` makes one.{hint}"
         )
     if error.message.startswith("Unknown execution"):
         run = f" with the run id {target.run_id!r}" if target.run_id is not None else ""

@@ -27,6 +27,7 @@ from ..swf.repair import Histories
 from ..swf.shunned import Shunned
 from ..swf.types import register_domain, register_type
 from ..workflow import Workflow
+from .calling import failed
 from .following import passes
 from .output import Refusal
 
@@ -96,7 +97,7 @@ def start(
         prepare(options)
     except SwfError as error:
         if not passes(error):
-            raise click.ClickException(str(error)) from None
+            raise failed(error) from None
         logger.warning("%s; the decider goes on trying", error)
         options = replace(options, prepared=False)
     forks = Forks()

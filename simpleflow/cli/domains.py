@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from ..swf.errors import Refused
 from .calling import Call, swf_command
 from .output import Listing, Row
 from .targets import DOMAIN, Shape
@@ -60,8 +62,11 @@ def create(call: Call, name: str, description: str | None, retention: int) -> No
 
     Example: simpleflow domain.create TestDomain --retention 7
     """
-    request = {"name": name, "workflowExecutionRetentionPeriodInDays": str(retention)}
-    call.client.call("RegisterDomain", {**request, **({"description": description} if description else {})})
+    more = {"description": description} if description else {}
+    there = "exists already; `simpleflow domain.list` lists it, with --status deprecated if it is deprecated."
+    with _faults(name, DomainAlreadyExistsFault=there):
+        request = {"name": name, "workflowExecutionRetentionPeriodInDays": str(retention), **more}
+        call.client.call("RegisterDomain", request)
 
 
 @swf_command("domain.deprecate", listing=False)
@@ -71,7 +76,8 @@ def deprecate(call: Call, name: str) -> None:
 
     Example: simpleflow domain.deprecate TestDomain
     """
-    call.client.call("DeprecateDomain", {"name": name})
+    with _faults(name, DomainDeprecatedFault="is deprecated already."):
+        call.client.call("DeprecateDomain", {"name": name})
 
 
 @swf_command("domain.undeprecate", listing=False)
@@ -81,7 +87,19 @@ def undeprecate(call: Call, name: str) -> None:
 
     Example: simpleflow domain.undeprecate TestDomain
     """
-    call.client.call("UndeprecateDomain", {"name": name})
+    with _faults(name, DomainAlreadyExistsFault="is not deprecated."):
+        call.client.call("UndeprecateDomain", {"name": name})
+
+
+@contextmanager
+def _faults(name: str, **told: str) -> Iterator[None]:
+    """What these faults say of the domain; SWF tells only its name."""
+    try:
+        yield
+    except Refused as error:
+        if error.code not in told:
+            raise
+        raise click.ClickException(f"the domain {name!r} {told[error.code]}") from None
 
 
 # -- type.list

@@ -11,6 +11,9 @@ from dataclasses import replace
 import click
 
 from .. import settings
+from ..exceptions import InvalidTask, PayloadError
+from ..payloads.codec import EncodeError
+from ..payloads.limits import JumboTooLargeError
 from ..payloads.objects import fields
 from ..process.nursery import Plan
 from ..replay.repair import Repairing
@@ -31,10 +34,11 @@ from ..swf.start import (
     tell_interruption,
 )
 from .asked import Asked, OldRun, Place
+from .calling import failed
 from .crew import ENDING_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS, Crew, Roles, Stop
 from .decider import DeciderOptions, prepare
 from .embedded import Embedded, EmbeddedError
-from .exits import Exit, Unknown, exit_of
+from .exits import Exit, Refusal, Unknown, exit_of
 from .following import passes, readable, result_of
 from .output import LineWatcher, write_last_line
 from .progress import Progress, picture
@@ -75,8 +79,13 @@ def run(asked: Asked, place: Place, stdout: LineWatcher) -> int:
             patience = PATIENCE_SECONDS + ENDING_SECONDS
             screen.say(f"stopping; activities that run have {PATIENCE_SECONDS:g} s to finish")
     except SwfError as error:
-        onward = f"\nto go on: {asked.go_on(key.workflow_id)}" if key else ""
-        raise click.ClickException(f"{error}{onward}") from None
+        if key is None:
+            raise failed(error) from None
+        raise click.ClickException(f"{failed(error).message}\nto go on: {asked.go_on(key.workflow_id)}") from None
+    except (EncodeError, InvalidTask, JumboTooLargeError) as error:
+        raise Refusal(str(error)) from None
+    except PayloadError as error:
+        raise click.ClickException(str(error)) from None
     finally:
         crew.stop(patience, stop)
         relay.end()

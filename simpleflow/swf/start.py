@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import settings
+from ..exceptions import InvalidTask
 from ..payloads import codec
 from ..payloads.objects import fields
 from ..registry import full_name
@@ -41,7 +42,11 @@ class Start:
     repairing: Repairing | None = None
 
     def request(self) -> dict[str, Any]:
+        """What starts it. Raises InvalidTask, EncodeError, JumboTooLargeError, PayloadError."""
         workflow: Any = self.workflow
+        for member in ("name", "version"):
+            if not getattr(workflow, member, None):
+                raise InvalidTask(f"{full_name(workflow)} has no {member}, which SWF asks for; give the class one.")
         execution = self.execution_timeout or getattr(workflow, "execution_timeout", None)
         decision = self.decision_tasks_timeout or getattr(workflow, "decision_tasks_timeout", None)
         extra = {"class": full_name(workflow), **(self.repairing.extra() if self.repairing else {})}
@@ -61,7 +66,10 @@ class Start:
 
 
 def start(client: Client, what: Start, since: float | None) -> RunKey:
-    """Start the execution; its type is registered if it is missing. Raises SwfError. ``since`` as in ``start_run``."""
+    """Start the execution; its type is registered if it is missing. ``since`` as in ``start_run``.
+
+    Raises SwfError, and what ``request`` does.
+    """
     request = what.request()
     try:
         run_id = start_run(client, request, since)

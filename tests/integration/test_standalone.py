@@ -184,6 +184,16 @@ def test_there_is_nothing_to_resume(run: Run) -> None:
     assert "there is no execution 'unknown'" in done.stderr
 
 
+def test_an_input_that_cannot_be_sent_is_told_in_a_line(run: Run) -> None:
+    standalone = ("standalone", "--embedded", "examples.basic.BasicWorkflow", "--input")
+    done = run(*standalone, '["\\ud800"]')
+    told = "Error: args[0] has a lone surrogate at index 0, which no JSON text can hold."
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, told)
+    done = run(*standalone, f'["{"x" * 40_000}"]', SIMPLEFLOW_JUMBO_FIELDS_BUCKET="file:///dev/null")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr.splitlines()[-1].startswith("Error: file:///dev/null/")
+
+
 def test_without_credentials_the_command_says_what_to_do(run: Run, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "none")
     done = run(

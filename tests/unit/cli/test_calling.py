@@ -37,6 +37,12 @@ def refused(code: str, message: str = "") -> Refused:
     ("error", "code", "message"),
     [
         (Unreachable("SWF cannot be reached at https://swf.example: no route"), Exit.FAILED, "SWF cannot be reached"),
+        (
+            Unreachable("no route"),
+            Exit.FAILED,
+            "no route; check that it is up, and that --endpoint-url or",
+        ),
+        (refused("ValidationException", "'' is too short"), Exit.USAGE, "SWF does not take what was given: '' is too"),
         (NotConfigured("no AWS credentials for https://swf.example: set"), Exit.FAILED, "no AWS credentials for"),
         (refused("ThrottlingException", "Rate exceeded"), Exit.FAILED, "Executions: ThrottlingException: Rate exceed"),
         (refused("UnknownResourceFault", "Unknown domain: d"), Exit.NOT_FOUND, "there is no domain 'd' at https://swf"),

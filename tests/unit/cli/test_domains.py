@@ -42,7 +42,16 @@ def test_domains_are_listed_in_every_format(stage: Stage, format: str) -> None:
 def test_a_domain_that_is_there_already(stage: Stage) -> None:
     ran = run("domain.create", DOMAIN)
     assert ran.code == Exit.FAILED
-    assert DOMAIN in ran.stderr and ran.stderr.count("\n") == 1
+    assert ran.stderr.startswith(f"Error: the domain {DOMAIN!r} exists already; `simpleflow domain.list` lists it")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_domain_that_is_so_already(stage: Stage) -> None:
+    ran = run("domain.undeprecate", DOMAIN)
+    assert (ran.code, ran.stderr) == (Exit.FAILED, f"Error: the domain {DOMAIN!r} is not deprecated.\n")
+    run("domain.deprecate", DOMAIN)
+    ran = run("domain.deprecate", DOMAIN)
+    assert (ran.code, ran.stderr) == (Exit.FAILED, f"Error: the domain {DOMAIN!r} is deprecated already.\n")
 
 
 @pytest.mark.parametrize("verb", ["deprecate", "undeprecate"])

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.swf_in_process import InProcessClient
 
 from simpleflow import Workflow, activity
+from simpleflow.cli import starting
 from simpleflow.cli.main import cli
 
 
@@ -42,6 +44,8 @@ class Changes(Workflow):
 
 
 class Sleeps(Workflow):
+    name, version = "sleeps", "1"
+
     def run(self) -> Any:
         return self.submit(self.start_timer("an hour", 3600)).result
 
@@ -106,6 +110,53 @@ def test_without_local_there_must_be_a_domain(monkeypatch: pytest.MonkeyPatch) -
         2,
         " --domain is missing (or SWF_DOMAIN); to run the workflow in this process add --local.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["-d", "d", "--workflow-id", "w"],
+            1,
+            "an execution 'w' is open in the domain d; choose another --work",
+        ),
+        (["-d", "e"], 3, "there is no domain 'e' at "),
+    ],
+)
+def test_what_keeps_it_from_being_started_on_swf(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    client = InProcessClient()
+    client.call("RegisterDomain", {"name": "d", "workflowExecutionRetentionPeriodInDays": "1"})
+    monkeypatch.setattr(starting, "Client", lambda endpoint_url: client)
+    begun = ["authors.Sleeps", "-d", "d", "--workflow-id", "w", "--task-list", "t"]
+    assert start(*begun, local=False)[0] == 0
+    status, out, err = start("authors.Sleeps", "--task-list", "t", *arguments, local=False)
+    assert (status, out, err.count("\n")) == (code, "", 1)
+    assert err.startswith(f"Error: {message}")
+
+
+class Nameless(Workflow):
+    version, task_list = "1", "t"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["authors.Nameless"], 2, "authors.Nameless has no name, which SWF asks for; give the class one."),
+        (["authors.Sleeps", "-i", '["\\ud800"]'], 2, "args[0] has a lone surrogate at index 0"),
+        (["authors.Sleeps", "-i", f'["{"x" * 40_000}"]'], 1, "file:///dev/null/"),
+    ],
+)
+def test_what_no_execution_is_started_with(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.setenv("SIMPLEFLOW_JUMBO_FIELDS_BUCKET", "file:///dev/null")
+    monkeypatch.setattr(Nameless, "__module__", "authors")
+    monkeypatch.setattr(starting, "Client", lambda endpoint_url: InProcessClient())
+    status, out, err = start(*arguments, "-d", "d", "--task-list", "t", local=False)
+    assert (status, out, err.count("\n")) == (code, "", 1)
+    assert err.startswith(f"Error: {message}")
 
 
 @pytest.mark.parametrize("option", ["--check-replay", "--real-time"])
