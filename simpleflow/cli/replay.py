@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .calling import Call, swf_command
 from .executions import closed_since, started_since
 from .exits import Exit, Refusal, Unknown
 from .output import Listing, Row, write
-from .targets import DOMAIN, EXECUTION, read_target
+from .targets import DOMAIN, EXECUTION, Target, read_target
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def replay(
     An argument is a file if it has a / in it or if there is a file of this name. Names of children, and chance, depend
     on the ids of an execution: give --workflow-id and --run-id where the file does not tell them.
 
-    The exit code is 1 if a history does not fit, or cannot be replayed.
+    The exit code is 1 if a history does not fit, or cannot be replayed, and 3 if there is none.
 
     Example: simpleflow workflow.replay histories/*.json --workflow examples.basic.BasicWorkflow
     """
@@ -87,7 +87,7 @@ def replay(
     elif _are_files(words):
         return _report(call, (_saved(path, whose) for path in words), find)
     else:
-        target = read_target(EXECUTION, words, domain)
+        target = _execution(words, domain)
     if workflow_id or run_id:
         raise Refusal("--workflow-id and --run-id go with a FILE; expected [DOMAIN] WORKFLOW_ID [RUN_ID].")
     with call.about(target) as meant:
@@ -112,6 +112,16 @@ def _are_files(words: tuple[str, ...]) -> bool:
     return bool(words) and all("/" in word or Path(word).is_file() for word in words)
 
 
+def _execution(words: Sequence[str], domain: str | None) -> Target:
+    """The execution that the words name; where they name none they may have been meant as files. Raises Refusal."""
+    try:
+        return read_target(EXECUTION, words, domain)
+    except Refusal as error:
+        missing = next((word for word in words if not Path(word).is_file()), None)
+        hint = "or name a FILE" if missing is None else f"if it is to be a FILE, there is no file {missing!r}"
+        raise Refusal(f"{error.message.rstrip('.')}; {hint}.") from None
+
+
 def _saved(path: str, whose: RunKey) -> _Subject:
     try:
         saved = read_history(Path(path))
@@ -128,9 +138,15 @@ def _kept(call: Call, key: RunKey) -> _Subject:
 
 
 def _of_type(call: Call, name: str, days: float) -> Iterator[_Subject]:
+    execution = None
     for info in closed_since(call, days, {"typeFilter": {"name": name}}):
         execution = info["execution"]
         yield _kept(call, RunKey(call.domain, execution["workflowId"], execution["runId"]))
+    if execution is None:
+        raise Unknown(
+            f"there is no closed execution of the type {name!r} that started in the last {days:g} days; "
+            f"`simpleflow type.list {call.domain}` lists the types, --started-since looks further back."
+        )
 
 
 # -- what comes of them
@@ -147,13 +163,17 @@ def _report(call: Call, subjects: Iterable[_Subject], find: FindWorkflow) -> int
             yield row
 
     write(Listing(_COLUMNS, rows(), activity="replaying"), call.output)
-    wrong = len(outcomes) - outcomes.count(FITS)
-    if wrong == 0:
-        return Exit.DONE
-    counted = f"{wrong} of {len(outcomes)} histories" if len(outcomes) > 1 else "the history"
+    told = [f"{_counted(outcomes, FAILED)} could not be replayed; the column Problem (--format human) tells why."]
     if DIFFERS in outcomes:
-        raise click.ClickException(f"{counted} cannot be replayed by the code of today. {NondeterminismError.REMEDY}")
-    raise click.ClickException(f"{counted} could not be replayed; the column Problem (--format human) tells why.")
+        differ = f"{_counted(outcomes, DIFFERS)} cannot be replayed by the code of today. {NondeterminismError.REMEDY}"
+        told = [differ, *told] if FAILED in outcomes else [differ]
+    elif FAILED not in outcomes:
+        return Exit.DONE
+    raise click.ClickException(" ".join(told))
+
+
+def _counted(outcomes: list[str], outcome: str) -> str:
+    return f"{outcomes.count(outcome)} of {len(outcomes)} histories" if len(outcomes) > 1 else "the history"
 
 
 def _row(subject: _Subject, find: FindWorkflow) -> Row:

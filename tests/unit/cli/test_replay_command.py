@@ -118,7 +118,10 @@ def test_each_of_several_files_has_a_row(file: Path, tmp_path: Path) -> None:
     assert [row["Outcome"] for row in rows(ran)] == ["differs", "not replayed", "fits"]
     assert rows(ran)[1]["Problem"].startswith("this is no history: expected the JSON")
     assert (ran.code, ran.stderr.count("\n")) == (Exit.FAILED, 1)
-    assert "2 of 3 histories" in ran.stderr
+    assert ran.stderr.startswith("Error: 1 of 3 histories cannot be replayed by the code of today. ")
+    assert ran.stderr.endswith(
+        " 1 of 3 histories could not be replayed; the column Problem (--format human) tells why.\n"
+    )
 
 
 def test_events_that_swf_would_not_write(file: Path) -> None:
@@ -244,7 +247,13 @@ def test_all_closed_executions_of_a_type(kept: InProcessClient) -> None:
     ]
     assert (ran.code, "1 of 2 histories" in ran.stderr) == (Exit.FAILED, True)
     assert len(rows(replayed(*words, "--limit", "1"))) == 1
-    assert rows(replayed(DOMAIN, "--workflow-type-name", "replays.chance")) == []
+
+
+@pytest.mark.parametrize("format", ["tabular", "csv", "json"])
+def test_a_type_of_which_nothing_has_closed(kept: InProcessClient, format: str) -> None:
+    ran = run("--format", format, "workflow.replay", DOMAIN, "--workflow-type-name", "replays.chance")
+    assert (ran.code, ran.stdout, ran.stderr.count("\n")) == (Exit.NOT_FOUND, "", 1)
+    assert ran.stderr.startswith("Error: there is no closed execution of the type 'replays.chance' that started in")
 
 
 @pytest.mark.parametrize("format", ["json", "jsonl"])
@@ -264,7 +273,9 @@ def test_an_execution_that_is_not_there(kept: InProcessClient) -> None:
 
 def test_wrong_usage(file: Path) -> None:
     for words, told in (
-        ((), "expected [DOMAIN] WORKFLOW_ID [RUN_ID]"),
+        ((), "expected [DOMAIN] WORKFLOW_ID [RUN_ID]; or name a FILE."),
+        (("basic.json",), "; if it is to be a FILE, there is no file 'basic.json'."),
+        ((file.name, "a", "b", "c"), f"; if it is to be a FILE, there is no file {file.name!r}."),
         ((file, "--workflow", "no.such.Flow"), "--workflow: unable to import 'no.such.Flow'"),
         ((DOMAIN, "newer", "--run-id", "x"), "--workflow-id and --run-id go with a FILE"),
     ):
@@ -290,4 +301,5 @@ def test_documented_lines_are_understood(kept: InProcessClient, file: Path, monk
     for line in documented:
         line = line.replace("histories/*.json", str(file)).replace("basic-example-1438722273", "newer")
         line = line.replace("TestDomain", DOMAIN).replace("examples.basic.BasicWorkflow", SAME)
+        line = line.replace("--workflow-type-name basic", "--workflow-type-name replays.flow")
         assert run(*line.split()).code in (Exit.DONE, Exit.FAILED)
