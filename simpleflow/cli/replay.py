@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..exceptions import DecisionAbandoned, NondeterminismError, NotFound, PayloadError
 from ..payloads.objects import fields
@@ -46,7 +47,12 @@ class _Subject:
 
 
 @swf_command("workflow.replay")
-@click.argument("words", nargs=-1, metavar="FILE... | [DOMAIN] WORKFLOW_ID [RUN_ID]")
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="FILE... | [DOMAIN] WORKFLOW_ID [RUN_ID]",
+    shell_complete=lambda _ctx, _parameter, begun: [CompletionItem(begun, type="file")],
+)
 @click.option("--domain", help="The SWF domain; then the arguments do not begin with it.")
 @click.option(
     "--workflow",

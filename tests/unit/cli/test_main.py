@@ -56,6 +56,12 @@ def test_shells_complete_commands_and_options(shell: str) -> None:
     assert "--started-since" in completed("simpleflow workflow.list --started", 2)
     source = CliRunner(env={"_SIMPLEFLOW_COMPLETE": f"{shell}_source"}).invoke(cli, [], prog_name="simpleflow").output
     assert "_SIMPLEFLOW_COMPLETE" in source
+    assert completed("simpleflow workflow.replay hist", 2)[0].startswith("file")
+
+
+def test_fish_shows_whole_descriptions() -> None:
+    source = CliRunner(env={"_SIMPLEFLOW_COMPLETE": "fish_source"}).invoke(cli, [], prog_name="simpleflow").output
+    assert 'set -l metadata (string split --max 1 "," $completion);' in source
 
 
 def test_help_imports_no_command() -> None:
