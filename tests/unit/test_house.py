@@ -244,3 +244,10 @@ def test_names_of_test_files_are_unique() -> None:
     """pytest imports them by their bare names: one name twice, and nothing is run at all."""
     names = [path.name for path in ROOT.joinpath("tests").rglob("test_*.py")]
     assert not {name for name in names if names.count(name) > 1}
+
+
+def test_a_source_distribution_has_all_that_the_documentation_is_built_of() -> None:
+    include = next(line for line in (ROOT / "MANIFEST.in").read_text().splitlines() if " docs " in line)
+    files = [path for path in (ROOT / "docs").rglob("*") if path.is_file() and "_build" not in path.parts]
+    missing = [path for path in files if not any(path.match(pattern) for pattern in include.split()[2:])]
+    assert [path for path in missing if path.suffix != ".pyc"] == []
