@@ -19,5 +19,13 @@ python_use_unqualified_type_names = True
 
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
-html_theme_options = {"description": "Durable workflows in plain Python", "page_width": "1100px"}
+html_theme_options = {
+    "description": "Durable workflows in plain Python",
+    "page_width": "1260px",
+    "body_max_width": "1020px",
+    "show_relbars": True,
+}
+html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html", "localtoc.html"]}
+html_static_path = ["_static"]
+html_css_files = ["simpleflow.css"]
 nitpicky = True

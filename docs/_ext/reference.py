@@ -160,6 +160,13 @@ def without_object(app: Sphinx, name: str, member: Any, options: Any, bases: lis
     bases[:] = [base for base in bases if base is not object]
 
 
+def without_empty_bases(app: Sphinx, doctree: nodes.document) -> None:
+    """Nor is that a class inherits from nothing else."""
+    for line in list(doctree.findall(nodes.paragraph)):
+        if line.astext().strip() == "Bases:":
+            line.parent.remove(line)
+
+
 def plain_defaults(
     app: Sphinx, kind: str, name: str, member: Any, options: Any, arguments: str, result: str
 ) -> tuple[str, str]:
@@ -173,4 +180,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-signature", plain_defaults)
     app.connect("autodoc-process-bases", without_object)
     app.connect("autodoc-skip-member", skip_errors)
+    app.connect("doctree-read", without_empty_bases)
     return {"parallel_read_safe": True}

@@ -56,6 +56,7 @@ RUN_BY = {
     "payloads": "tests/unit/test_docs_blocks.py",
     "service": "tests/unit/test_docs_blocks.py",
     "guide": "tests/unit/test_guide.py",
+    "index": "tests/unit/test_docs_blocks.py",
 }
 
 #: Of the errors of SWF those whose names end as those of Python do.

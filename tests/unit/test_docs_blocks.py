@@ -127,12 +127,16 @@ def shown_runs(page: str) -> list[tuple[str, list[str]]]:
 
 def test_these_are_the_pages_that_show_runs() -> None:
     pages = [str(path.relative_to(DOCS).with_suffix("")) for path in sorted(DOCS.rglob("*.rst"))]
-    assert {page: len(shown_runs(page)) for page in pages if shown_runs(page)} == {"guide/tutorial": 2}
+    assert {page: len(shown_runs(page)) for page in pages if shown_runs(page)} == {"guide/tutorial": 2, "index": 1}
 
 
-@pytest.mark.parametrize(("command", "shown"), shown_runs("guide/tutorial"), ids=["in one process", "durably"])
-def test_a_run_prints_what_is_shown(command: str, shown: list[str], tmp_path: Path) -> None:
-    (tmp_path / "words.py").write_text(python("guide/tutorial")[0])
+@pytest.mark.parametrize(
+    ("page", "command", "shown"),
+    [(page, *run) for page in ("guide/tutorial", "index") for run in shown_runs(page)],
+    ids=["in one process", "durably", "on the first page"],
+)
+def test_a_run_prints_what_is_shown(page: str, command: str, shown: list[str], tmp_path: Path) -> None:
+    (tmp_path / "words.py").write_text(python(page)[0])
     words = shlex.split(command)[1:]
     result = subprocess.run(
         [sys.executable, "-m", "simpleflow", *words],
