@@ -90,12 +90,14 @@ def close_of(history: Sequence[Event]) -> dict[str, Any]:
     attributes = history[-1][ATTRIBUTES[kind]]
     reason = _REASONS.get(kind)
     told = {key: attributes.get(key) for key in ("result", "reason", "details")}
+    if kind == "WorkflowExecutionTimedOut":
+        longest = history[0]["workflowExecutionStartedEventAttributes"].get("executionStartToCloseTimeout")
+        reason = f"the execution took longer than its timeout of {longest} s"
     return {"status": CLOSING[kind], **told} | ({"reason": reason} if reason else {})
 
 
 #: What SWF gives no reason for.
 _REASONS = {
-    "WorkflowExecutionTimedOut": "the execution took longer than its timeout",
     "WorkflowExecutionTerminated": "the execution was terminated",
     "WorkflowExecutionCanceled": "the execution was cancelled",
 }

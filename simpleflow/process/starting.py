@@ -12,10 +12,15 @@ from ..replay.task_calls import call_hook
 from ..workflow import Workflow
 
 
-def check_arguments(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raises WrongArguments; TypeError for what is no Workflow class."""
+def check_class(workflow_class: Any) -> None:
+    """Raises TypeError for what is no Workflow class."""
     if not (isinstance(workflow_class, type) and issubclass(workflow_class, Workflow)):
         raise TypeError(f"{workflow_class!r} is no class that inherits from simpleflow.Workflow.")
+
+
+def check_arguments(workflow_class: type[Workflow], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raises WrongArguments; TypeError for what is no Workflow class."""
+    check_class(workflow_class)
     signature = inspect.signature(functools.partial(workflow_class.run, None))  # type: ignore[arg-type]  # no self
     try:
         signature.bind(*args, **kwargs)

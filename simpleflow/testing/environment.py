@@ -8,7 +8,7 @@ from types import TracebackType
 from ..swf.activity_work import activity_work
 from ..swf.work import poll_decision
 from .execution import Execution
-from .stage import DOMAIN, SoundEngine, Stage
+from .stage import DOMAIN, SoundEngine, Stage, forward
 
 #: Of the activities that wait, one in so many is executed before the next decision.
 _SHARE = 8
@@ -46,7 +46,7 @@ class WorkflowEnvironment(Stage):
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds of the virtual clock pass, and happen what happens meanwhile."""
-        until = self.clock.now_ms() + round(seconds * 1000)
+        until = self.clock.now_ms() + round(forward(seconds) * 1000)
         self.settle()
         while (due := self._next_due()) is not None and due <= until:
             self._pass_until(due)

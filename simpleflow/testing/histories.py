@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..payloads.objects import fields
+from ..process.starting import check_class
 from ..replay.audit import audit
 from ..replay.events import ATTRIBUTES, EVENT_TYPES
 from ..replay.work import Event, RunKey
@@ -45,8 +46,9 @@ def replay(
 
     ``history`` is a path, JSON text, or what that decodes to; ``workflow_id`` and ``run_id`` are those of the execution
     where the history does not tell. Raises NondeterminismError for the first difference, ValueError for what is no
-    whole history.
+    whole history, TypeError for what is no Workflow class.
     """
+    check_class(workflow_class)
     saved = read_history(history)
     key = RunKey("", workflow_id or saved.workflow_id, run_id or saved.run_id)
     kind = saved.events[0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"]

@@ -74,6 +74,13 @@ class SoundEngine(Engine):
             raise Objection(error) from error
 
 
+def forward(seconds: float) -> float:
+    """Raises ValueError for time that would go back."""
+    if seconds < 0:
+        raise ValueError(f"{seconds} seconds cannot pass: time does not go back.")
+    return seconds
+
+
 class NoWatchdog(Watchdog):
     """Workflow code may hold the thread: somebody may be debugging it."""
 
@@ -140,6 +147,10 @@ class Stage:
         What is not given is as the class has it; else there is no timeout of the execution. Raises WrongArguments,
         EncodeError (an argument has no JSON form), InvalidTask (Amazon SWF would refuse a name).
         """
+        if isinstance(args, str | bytes):
+            raise TypeError(
+                f"args is {args!r}; expected the list of what `run` gets, as in start(MyWorkflow, [{args!r}])."
+            )
         kwargs = dict(kwargs or {})
         check_arguments(workflow_class, args, kwargs)
         what = Start(
@@ -197,12 +208,14 @@ class Stage:
         ``function`` gets the arguments and returns the result or raises; ``raises`` is a shorter way to say the latter.
         Each attempt takes ``takes`` seconds of the virtual clock; a ``silent`` one is never heard of, so that it ends
         with its timeout. With ``times`` this holds for so many attempts, and then what was there before. An activity
-        that only takes long or is silent needs no function. Raises TypeError.
+        that only takes long or is silent needs no function. Whatever a stand-in raises is a failure of the activity: an
+        ``assert`` belongs behind the run, over ``calls``. Raises TypeError, ValueError.
         """
         return self._stand_ins.add(target, function, raises, takes, silent, times)
 
     def after(self, seconds: float, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Call a function when so many seconds of the virtual clock have passed."""
+        forward(seconds)
         self._at(self.clock.now_ms() + round(seconds * 1000), lambda: function(*args, **kwargs))
 
     @property

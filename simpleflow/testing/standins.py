@@ -54,10 +54,16 @@ class StandIns:
         silent: bool,
         times: int | None,
     ) -> StandIn:
-        """Raises TypeError for what cannot be replaced, or not by this."""
+        """Raises TypeError, ValueError for what cannot be replaced, or not by this."""
         if function is not None and raises is not None:
             raise TypeError("replace() takes a function or `raises`, not both: let the function raise.")
+        if takes < 0 or (times is not None and times < 0):
+            raise ValueError(f"takes is {takes} and times {times}; neither can be negative.")
         if raises is not None:
+            if not isinstance(raises, BaseException) and not (
+                isinstance(raises, type) and issubclass(raises, BaseException)
+            ):
+                raise TypeError(f"raises is {raises!r}; expected an exception, as in raises=ConnectionError('down').")
             function = _raising(raises)
         if silent and function is not None:
             raise TypeError("of a silent stand-in nothing is heard: replace() takes no function or `raises` with it.")

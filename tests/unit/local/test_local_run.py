@@ -384,7 +384,7 @@ def test_an_execution_may_time_out_if_somebody_said_so(check: bool) -> None:
             return self.submit(self.wait_signal("never")).result
 
     run = ended(Waits, execution_timeout="60", check_replay=check)
-    assert (run.status, run.reason) == ("TIMED_OUT", "the execution took longer than its timeout")
+    assert (run.status, run.reason) == ("TIMED_OUT", "the execution took longer than its timeout of 60 s")
 
 
 def test_a_child_may_time_out_if_its_class_says_so(check: bool) -> None:

@@ -136,6 +136,8 @@ def test_wrong_arguments_are_refused_at_the_start(env: WorkflowEnvironment) -> N
         env.start(Doubles, [1], workflow_id="a:b")
     with pytest.raises(TypeError, match="inherits from"):
         env.run(double, 1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"args is 'ann'; expected the list of what `run` gets, as in .*\['ann'\]"):
+        env.start(Doubles, "ann")
 
 
 def test_options_of_the_start(env: WorkflowEnvironment) -> None:
@@ -333,11 +335,22 @@ def test_a_class_can_be_replaced_too(env: WorkflowEnvironment) -> None:
         (Doubles, {}, "needs a function"),
         (double, {"function": double, "raises": ValueError()}, "not both"),
         (double, {"function": double, "silent": True}, "silent"),
+        (double, {"raises": "down"}, "raises is 'down'; expected an exception"),
+        (double, {"takes": -1}, "takes is -1"),
+        (double, {"raises": ValueError, "times": -1}, "times -1"),
     ],
 )
 def test_what_cannot_be_replaced(env: WorkflowEnvironment, target: Any, options: Any, problem: str) -> None:
-    with pytest.raises(TypeError, match=problem):
+    with pytest.raises((TypeError, ValueError), match=problem):
         env.replace(target, **options)
+
+
+def test_time_does_not_go_back(env: WorkflowEnvironment) -> None:
+    with pytest.raises(ValueError, match="-1 seconds cannot pass"):
+        env.advance(-1)
+    with pytest.raises(ValueError, match="-1 seconds cannot pass"):
+        env.after(-1, print)
+    assert env.elapsed == 0
 
 
 def test_what_an_activity_returns_passes_through_json(env: WorkflowEnvironment) -> None:

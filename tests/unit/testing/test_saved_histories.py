@@ -32,6 +32,11 @@ class Yesterday(Workflow):
         return self.submit(one, self.submit(one, x)).result
 
 
+def test_an_activity_is_no_workflow_to_replay() -> None:
+    with pytest.raises(TypeError, match="is no class that inherits from"):
+        replay([], one)  # type: ignore[arg-type]
+
+
 class Same(Yesterday):
     def run(self, x: Any) -> Any:
         first = self.submit(one, x)
