@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..exceptions import NondeterminismError
-from ..local.outcome import LocalRun
+from ..local.outcome import BLOCKED, LocalRun
 from ..payloads import codec
 from ..payloads.objects import fields
 from ..process.perform import Failed
@@ -424,7 +424,8 @@ def prove(
 
 
 def _meaning(end: LocalRun) -> tuple[Any, ...]:
-    return end.status, fields().decode(end.result), end.reason
+    # what a blocked run waits for is not known where no decider has it any more
+    return end.status, fields().decode(end.result), None if end.status == BLOCKED else end.reason
 
 
 def _told(end: LocalRun) -> str:

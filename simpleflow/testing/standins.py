@@ -21,8 +21,9 @@ class Call(NamedTuple):
 class StandIn:
     """Takes the place of ``target`` for the next ``times`` attempts, or for good.
 
-    ``function`` gets the arguments and returns the result, or raises. An attempt takes ``takes`` seconds of the virtual
-    clock; of a ``silent`` one nothing is ever heard. ``calls`` are the calls so far, in their order.
+    ``function`` gets the arguments, as the annotations of ``target`` say, and returns the result, or raises. An attempt
+    takes ``takes`` seconds of the virtual clock; of a ``silent`` one nothing is ever heard. ``calls`` are the calls so
+    far, in their order.
     """
 
     target: Activity | type[Workflow]
@@ -115,6 +116,7 @@ def activity_of(stand_in: StandIn) -> Activity:
     def called(*args: Any, **kwargs: Any) -> Any:
         return stand_in(*args, **kwargs)
 
+    called.__wrapped__ = changed.callable  # type: ignore[attr-defined]  # arguments are as its annotations say
     changed.callable = called
     return changed
 
@@ -133,6 +135,7 @@ def _workflow(stand_in: StandIn) -> type[Workflow]:
         return ended[0]()
 
     target: Any = stand_in.target
+    run.__wrapped__ = target.run  # type: ignore[attr-defined]  # arguments are as its annotations say
     members = {"run": run, "name": target.name, "version": target.version, "task_list": target.task_list}
     return type("StandInWorkflow", (Workflow,), members)
 

@@ -249,6 +249,15 @@ def test_proof_of_a_workflow_that_fails_in_the_same_way() -> None:
     assert prove(Fails, seeds=range(20)).status == "FAILED"
 
 
+def test_proof_of_a_workflow_that_waits_for_ever_wherever_it_is() -> None:
+    class Waits(Base):
+        def run(self) -> Any:
+            return self.submit(self.wait_signal("never")).result
+
+    # by some of the seeds no decider has the run any more at the end, and so none knows what it waits for
+    assert prove(Waits, seeds=range(20)).status == "BLOCKED"
+
+
 def test_an_activity_that_must_not_run_twice_is_found() -> None:
     """Its result tells how often it ran. Where a worker dies behind it, it runs again."""
 

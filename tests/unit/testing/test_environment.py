@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -351,6 +353,38 @@ def test_time_does_not_go_back(env: WorkflowEnvironment) -> None:
     with pytest.raises(ValueError, match="-1 seconds cannot pass"):
         env.after(-1, print)
     assert env.elapsed == 0
+
+
+@dataclasses.dataclass
+class Invoice:
+    cents: int
+
+
+@activity.with_attributes(name="testing.charge")
+def charge(invoice: Invoice, *, at: datetime | None = None) -> str:
+    raise AssertionError("replaced")
+
+
+class Bills(Workflow):
+    name, version, task_list = "bills", "1", "decisions"
+
+    def run(self, invoice: Invoice) -> Any:
+        return self.submit(charge, invoice, at=self.now()).result
+
+
+class Books(Bills):
+    name = "books"
+
+    def run(self, invoice: Invoice) -> Any:
+        return self.submit(Bills, invoice).result
+
+
+def test_stand_ins_get_what_the_annotations_of_their_target_say(env: WorkflowEnvironment) -> None:
+    charging = env.replace(charge, lambda invoice, at: f"{invoice.cents} at {at.year}")
+    assert env.run(Bills, Invoice(7)) == f"7 at {env.now.year}"
+    assert charging.calls[0].args == (Invoice(7),)
+    env.replace(Bills, lambda invoice: invoice.cents)
+    assert env.run(Books, Invoice(8)) == 8
 
 
 def test_what_an_activity_returns_passes_through_json(env: WorkflowEnvironment) -> None:
