@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
@@ -78,9 +79,18 @@ def _told(path: str, error: BaseException) -> str:
 
 def _missing_name(path: str) -> str:
     module, _, name = path.rpartition(".")
+    if _is_module(path):
+        return f"it is a module; expected a name in it, as in {path}.Name."
     owner = sys.modules.get(module)
     close = difflib.get_close_matches(name, vars(owner), 1, cutoff=0.4) if owner is not None else []
     return f"{module} has no {name}." + (f" Did you mean {close[0]}?" if close else "")
+
+
+def _is_module(path: str) -> bool:
+    try:
+        return importlib.util.find_spec(path) is not None
+    except ModuleNotFoundError:  # what stands in front is no package
+        return False
 
 
 def _kind(found: Any) -> str:

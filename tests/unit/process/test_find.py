@@ -57,6 +57,7 @@ def test_importing_a_module_may_define_the_activity(module: Path) -> None:
         ("decimal.Decimal", "decimal.Decimal is the class Decimal; expected an activity."),
         ("nosuchpackage.f", "unable to import 'nosuchpackage.f': there is no module 'nosuchpackage' in"),
         ("json.lods", "unable to import 'json.lods': json has no lods. Did you mean loads?"),
+        ("decimal.Decimals", "unable to import 'decimal.Decimals': decimal has no Decimals. Did you mean Decimal"),
         ("nodots", "unable to import 'nodots': expected a module and a name"),
     ],
 )
@@ -64,6 +65,14 @@ def test_what_is_no_activity_is_never_called(path: str, message: str) -> None:
     with pytest.raises(NotFound) as caught:
         find_activity(path)
     assert str(caught.value).startswith(message)
+
+
+def test_a_module_is_told_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "found_package").mkdir()
+    (tmp_path / "found_package" / "flows.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(NotFound, match=r"it is a module; expected a name in it, as in found_package\.flows\.Name\.$"):
+        find_workflow("found_package.flows")
 
 
 def test_an_activity_is_no_workflow() -> None:
