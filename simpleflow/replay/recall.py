@@ -16,7 +16,7 @@ from .state import Record
 
 def cut_short(run: Any) -> bool:
     """Whether the response under way may leave side effects to a later one: then a wake-up timer is running."""
-    return run.outbox.holds(SideEffect.key) and run.state.woken
+    return bool(run.outbox.holds(SideEffect.key) and run.state.woken)
 
 
 def difference(run: Any, cut: bool) -> NondeterminismError | None:

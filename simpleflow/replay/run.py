@@ -175,7 +175,7 @@ class Run:
             self._meet_strangers()
 
     def _meet_strangers(self) -> None:
-        """Nobody asked for these: an error if the activity or child was asked for otherwise, or the timer is waited for."""
+        """Nobody asked for these: an error if the same activity was asked for otherwise, or the timer is waited for."""
         for record in (record for record in self.state.recorded if record.owner is None):
             if record.outcome == "TimerCanceled":
                 self._meet_canceled(self.state.records.get(record.attributes["startedEventId"]), record)
