@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,7 +21,7 @@ class Signals:
         self._run = run
         self._received: dict[str, list[Signal]] = run.state.signals
         self._latches: defaultdict[str, list[Future[Any]]] = defaultdict(list)
-        self._queues: defaultdict[str, dict[int, Future[Any]]] = defaultdict(dict)
+        self._queues: defaultdict[str, deque[tuple[int, Future[Any]]]] = defaultdict(deque)
         self._next: defaultdict[str, int] = defaultdict(int)
         self._propagating: list[Signal] = []
 
@@ -32,7 +32,7 @@ class Signals:
 
     def next(self, name: str, future: Future[Any]) -> None:
         """The n-th call gets the n-th signal."""
-        self._queues[name][self._next[name]] = future
+        self._queues[name].append((self._next[name], future))
         self._next[name] += 1
         self.receive(name)
 
@@ -45,8 +45,8 @@ class Signals:
             if not future.done:
                 future.set_text(signals[-1].input)
         queue = self._queues[name]
-        for place in [place for place in queue if place < len(signals)]:
-            future = queue.pop(place)
+        while queue and queue[0][0] < len(signals):
+            place, future = queue.popleft()
             if not future.done:
                 future.set_text(signals[place].input)
 
@@ -56,7 +56,7 @@ class Signals:
         if not self._latches and not self._queues:
             return []
         names = {name for name, latches in self._latches.items() if any(not f.done for f in latches)}
-        names |= {name for name, queue in self._queues.items() if any(not f.done for f in queue.values())}
+        names |= {name for name, queue in self._queues.items() if any(not f.done for _, f in queue)}
         return sorted(names)
 
     def propagate(self, started: Iterable[Record], ended: Iterable[Record | Signal]) -> None:

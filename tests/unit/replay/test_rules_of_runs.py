@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from support.histories import KEY, Written, given, kinds
 from simpleflow import Workflow, activity, futures
 from simpleflow.canvas import Chain, Group
 from simpleflow.replay.engine import Engine, HistoryNeeded
+from simpleflow.replay.signals import Signals
+from simpleflow.replay.state import Signal
 from simpleflow.replay.work import DecisionWork, RunKey
 
 
@@ -70,6 +73,32 @@ def test_signals_are_taken_one_by_one() -> None:
             world.decide_once()
     world.drive()
     assert world.result(key) == [0, 1, 2, 3]
+
+
+def test_who_waits_for_many_signals_is_not_looked_at_for_each() -> None:
+    class Received(dict[str, list[Signal]]):
+        """Signals that count how often somebody asks how many there are."""
+
+        asked = 0
+
+        class Many(list[Signal]):
+            def __len__(self) -> int:
+                Received.asked += 1
+                return super().__len__()
+
+        def get(self, name: str) -> Any:  # type: ignore[override]
+            return self.setdefault(name, self.Many())
+
+    run = SimpleNamespace(state=SimpleNamespace(signals=Received()))
+    signals = Signals(run)
+    waiting: list[futures.Future[Any]] = [futures.Future() for _ in range(100)]
+    for future in waiting:
+        signals.next("s", future)
+    for number in range(100):
+        run.state.signals.get("s").append(Signal("s", number, 0, str(number), None, {}))
+        signals.receive("s")
+    assert all(future.done for future in waiting)
+    assert Received.asked < 1000
 
 
 def test_a_failed_send_is_a_failed_future_and_sent_once() -> None:
