@@ -191,6 +191,11 @@ class CancelTimerCall(Call):
             self.future.set_finished(None)
 
 
+#: Those that are no longer asked for once they have ended: a timer that is over already would be no time at all, and
+#: its cancellation is not that of another timer.
+NEEDS_ITS_TIME = (TimerCall, TimerCancellation, CancelTimerCall)
+
+
 class MarkerCall(Call):
     """A marker. Markers of one name are told apart by their order."""
 

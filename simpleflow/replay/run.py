@@ -451,21 +451,31 @@ class Run:
 
     def emit(self, owner: Any) -> None:
         """Ask for the owner's decision; claim the record that has been waiting for it, if there is one."""
-        queue = self.unclaimed.get(owner.key) if self.unclaimed else None
-        if not queue:
+        record = self._waiting_record(owner) if self.unclaimed else None
+        if record is None:
             self.outbox.add(owner)
             return
-        if isinstance(owner, calls.SideEffect) and not self.restarting:
-            self._stop(recall.late(owner, queue[0]))
-        record = queue.pop(0)
-        if not queue:
-            del self.unclaimed[owner.key]
         self._claim(owner, record)
         if record.started:
             owner.begun(record)
         if record.outcome is not None:
             owner.consider(record)
             owner.conclude(record)
+
+    def _waiting_record(self, owner: Any) -> Record | None:
+        queue = self.unclaimed.get(owner.key)
+        if not queue:
+            return None
+        place = 0
+        if not self.restarting:
+            if isinstance(owner, calls.SideEffect):
+                self._stop(recall.late(owner, queue[0]))
+            if isinstance(owner, calls.NEEDS_ITS_TIME):
+                place = next((n for n, record in enumerate(queue) if record.outcome is None), len(queue))
+        record = queue.pop(place) if place < len(queue) else None
+        if not queue:
+            del self.unclaimed[owner.key]
+        return record
 
     def withdraw(self, owner: Any) -> bool:
         return self.outbox.drop(owner)

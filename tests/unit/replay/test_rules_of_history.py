@@ -539,6 +539,41 @@ def test_code_that_asks_later_finds_its_record() -> None:
     assert given(decisions.decisions[0])["result"] == "5"
 
 
+@pytest.mark.parametrize(
+    "sleep",
+    [
+        lambda self, seconds: self.submit(self.start_timer("t", seconds)).result,
+        lambda self, seconds: futures.wait(self.submit(self.wait_signal("never")), timeout=seconds),
+    ],
+)
+def test_a_timer_that_new_code_asks_for_later_takes_its_time(sleep: Any) -> None:
+    code: dict[str, Any] = {}
+
+    def before(self: Workflow) -> Any:
+        sleep(self, 10)
+        self.submit(a, 1).result
+        sleep(self, 5000)
+
+    def after(self: Workflow) -> Any:
+        self.submit(a, 1).result
+        begun = self.now()
+        sleep(self, 5000)
+        return (self.now() - begun).total_seconds() >= 5000
+
+    def run(self: Workflow) -> Any:
+        return code["now"](self)
+
+    code["now"] = before
+    world = world_of(run, compare=False, live=False)
+    key = world.start(of(run))
+    while not world.scheduled(key):
+        world.step()
+    code["now"] = after
+    world.drive()
+    assert world.result(key) is True
+    assert [given["startToFireTimeout"] for given in world.of_type("TimerStarted")] == ["10", "5000"]
+
+
 def no_longer_cancelled(task: Any) -> World:
     """The history of code that cancels a task, and the code that waits for the task instead."""
     code: dict[str, Any] = {}
