@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from ..payloads.jumbo import Unsent
+from ..payloads.limits import LIMITS, JumboTooLargeError
 from . import state as s
 from .decisions import Wire, decision, size
 from .limits import Limits
@@ -112,8 +113,20 @@ def _context(run: Run) -> str | None:
     if not waiting and not run.state.context:
         return None
     text = json.dumps({"waiting_signals": waiting}, separators=(",", ":")) if waiting else ""
-    text = run.named("execution_context", text)
+    try:
+        text = run.named("execution_context", text)
+    except JumboTooLargeError:
+        text = run.named("execution_context", _some_of(waiting))
     return None if text == (run.state.context or "") else text
+
+
+def _some_of(waiting: list[str]) -> str:
+    """As many names as have room, and how many more there are. What only informs must not keep a run from going on."""
+    room = LIMITS["execution_context"] // 2  # half of it is left for what a codec of the user's adds
+    sizes = itertools.accumulate(len(json.dumps(name)) + 1 for name in waiting)
+    count = sum(1 for _ in itertools.takewhile(lambda size: size <= room, sizes))
+    told = {"waiting_signals": waiting[:count], "more": len(waiting) - count}
+    return json.dumps(told, separators=(",", ":"))
 
 
 def _drop_what_never_left(run: Run) -> None:

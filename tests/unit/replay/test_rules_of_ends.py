@@ -598,6 +598,19 @@ def test_the_context_names_the_signals_that_are_waited_for() -> None:
     assert contexts == ['{"waiting_signals":["a","b"]}', None, '{"waiting_signals":["b"]}', "", None, None]
 
 
+def test_waits_for_more_signals_than_the_context_holds() -> None:
+    def run(self: Workflow) -> Any:
+        waits = [self.submit(self.wait_signal(f"{number:0100}")) for number in range(400)]
+        self.submit(self.start_timer("t", 1)).result
+        return len(waits)
+
+    world = world_of(run)
+    assert world.run(of(run)) == 400
+    told = json.loads(world.answers[0].execution_context or "")
+    assert told["waiting_signals"][0] == f"{0:0100}"
+    assert len(told["waiting_signals"]) + told["more"] == 400
+
+
 def test_long_histories_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     def run(self: Workflow) -> Any:
         return [self.submit(a, n).result for n in range(4)]
