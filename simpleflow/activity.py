@@ -108,8 +108,8 @@ class RetryPolicy:
         if self.attempts < 1:
             raise ValueError(f"attempts is {self.attempts}; it counts the first one too, so it is at least 1.")
         for name in ("interval", "backoff", "jitter", "maximum"):
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it cannot be negative.")
+            if not (getattr(self, name) or 0) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it is a number from 0 up.")
 
     @classmethod
     def of(cls, retry: int | RetryPolicy | None) -> RetryPolicy:

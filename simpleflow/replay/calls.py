@@ -116,7 +116,7 @@ class TimerCall(Call):
     def __init__(self, run: Any, timer_id: str, timeout: Any, control: Any = None, *, reserved: bool = False) -> None:
         super().__init__(run)
         self.key = (s.TIMER, names.checked("timer id", timer_id, reserved=reserved))
-        self.seconds = _whole_seconds(timer_id, timeout)
+        self.seconds = whole_seconds(f"timer {timer_id!r}", timeout)
         self.control = None if control is None else run.named("control", codec.encode(control))
 
     def decision(self) -> Wire:
@@ -141,15 +141,13 @@ class TimerCall(Call):
         self.run.emit(TimerCancellation(self.run, self.key[1]))
 
 
-def _whole_seconds(timer_id: str, timeout: Any) -> int:
+def whole_seconds(what: str, timeout: Any) -> int:
     try:
         seconds = math.ceil(float(timeout))
     except (TypeError, ValueError, OverflowError):
         seconds = -1
     if not 0 <= seconds < 10**8:
-        raise InvalidTask(
-            f"timer {timer_id!r} has the timeout {timeout!r}; it is a number of seconds from 0 to 99999999."
-        )
+        raise InvalidTask(f"{what} has the timeout {timeout!r}; it is a number of seconds from 0 to 99999999.")
     return seconds
 
 

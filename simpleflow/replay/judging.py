@@ -6,6 +6,7 @@ from typing import Any
 
 from ..task import TaskFailureContext
 from . import failures
+from .calls import whole_seconds
 from .state import Record
 
 _VERDICTS: dict[TaskFailureContext.Decision, failures.Verdict] = {
@@ -35,7 +36,8 @@ def _ask(run: Any, call: Any, record: Record, default: failures.Verdict) -> None
     elif context.decision in (decision.retry_now, decision.retry_later):
         later = context.decision is decision.retry_later
         text = run.text_of(call.edited(context.a_task), "")
-        verdict = failures.Retry(float(context.retry_wait_timeout or 0) if later else 0.0, text)
+        wait = context.retry_wait_timeout if later else None
+        verdict = failures.Retry(whole_seconds(f"the retry of {call.key[1]!r}", wait or 0), text)
     elif context.decision is decision.handled:
         verdict = failures.Follow(context.future or run.submit(context.a_task))
     elif context.decision is decision.ignore:

@@ -11,6 +11,7 @@ from .state import RESERVED
 
 _FORBIDDEN = re.compile(r"[:/|\x00-\x1f\x7f-\x9f]")
 _LONGEST = 256
+_WHOLE = re.compile("-?[0-9]{1,10}")
 
 
 def shortened(name: str) -> str:
@@ -52,6 +53,15 @@ def checked_tags(tags: object) -> list[str]:
     ):
         raise InvalidTask(f"the tag list is {tags!r:.200}; SWF takes up to 5 texts of up to 256 characters.")
     return list(tags)
+
+
+def checked_priority(what: str, priority: object) -> object:
+    """The priority, if SWF takes it: None or a whole number of 32 bits; else InvalidTask."""
+    if priority is not None:
+        text = str(priority)
+        if not _WHOLE.fullmatch(text) or not -(2**31) <= int(text) < 2**31:
+            raise InvalidTask(f"the priority of {what} is {priority!r:.60}; it is a whole number of 32 bits, or None.")
+    return priority
 
 
 def checked_timeout(what: str, timeout: object) -> None:

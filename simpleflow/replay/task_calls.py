@@ -73,7 +73,7 @@ class TaskCall(Call):
             self.future.reader = definition.reader
         self.type_name = definition.type_name
         self.raises = payload.raises_on_failure if override is None else override
-        self.priority = run.priority_of(payload)
+        self.priority = names.checked_priority(definition.type_name, run.priority_of(payload))
         if not self.holes:
             self._whole = run.named("input", self.text)  # an author's mistake shows at submit
         if definition.numbered:

@@ -234,6 +234,7 @@ def test_jitter_makes_a_wait_longer(chance: float, delay: float) -> None:
     [
         ({"attempts": 0}, "attempts is 0"),
         ({"interval": -1}, "interval is -1"),
+        ({"backoff": float("nan")}, "backoff is nan"),
         ({"backoff": -0.5}, "backoff is -0.5"),
         ({"jitter": -1}, "jitter is -1"),
     ],

@@ -13,7 +13,7 @@ from support.histories import Written, given, kinds
 from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
 from simpleflow.canvas import Chain, FuncGroup, Group
-from simpleflow.exceptions import DecisionAbandoned, TaskException, TaskFailed
+from simpleflow.exceptions import DecisionAbandoned, InvalidTask, TaskException, TaskFailed
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
 
@@ -870,3 +870,27 @@ def test_a_lack_of_memory_is_never_told_to_the_run(run: Any, members: Any) -> No
         world.request_cancel()
     with pytest.raises(DecisionAbandoned, match="no memory"):
         world.drive()
+
+
+@pytest.mark.parametrize("priority", ["high", 1.5, True, 2**31, -(2**31) - 1])
+def test_a_priority_that_swf_refuses_is_refused_at_submit(priority: Any) -> None:
+    def run(self: Workflow) -> Any:
+        for submit in (
+            lambda: self.submit(a, 1, __priority=priority),
+            lambda: self.submit(Group(a.options(task_priority=priority))),
+        ):
+            with pytest.raises(InvalidTask, match="the priority of ends"):
+                submit()
+        return self.submit(a, 1, __priority="-7").result
+
+    assert world_of(run).run(of(run)) == [1]
+
+
+@pytest.mark.parametrize("wait", [-1, 10**8, "soon", float("nan"), float("inf")])
+def test_a_wait_before_a_retry_that_is_no_time_is_the_error_of_the_hook(wait: Any) -> None:
+    workflow = of(
+        lambda self: str(self.submit(bad, 1).exception),
+        on_task_failure=lambda self, context: context.decide_retry(wait),
+    )
+    told = World(workflow, activities=[bad], work=work).run(workflow)
+    assert told.startswith("the retry of 'activity-ends.bad-1' has the timeout")
