@@ -154,6 +154,7 @@ class Future(Generic[T]):
     _state: str = PENDING
     _value: Any = _UNSET
     _text: str | None = None
+    _whole: Any = _UNSET
     _exception: BaseException | None = None
     _callbacks: dict[Callback, None] | None = None
     _parked = False
@@ -283,6 +284,15 @@ class Future(Generic[T]):
             return self._port.payload(self._text)
         return self._get_value()
 
+    def whole(self) -> Any:
+        """The payload for others to pick parts of; read once, and changed by nobody."""
+        if self._whole is _UNSET:
+            value = self.payload()
+            if isinstance(value, Recorded) and self._port is not None:
+                value = self._port.decode(value.text)
+            self._whole = value
+        return self._whole
+
     @property
     def awaited(self) -> bool:
         """Whether anybody waits for it, as long as it is not ready."""
@@ -402,10 +412,7 @@ class FutureItem(Mirror):
         self.follow(original)
 
     def payload(self) -> Any:
-        whole = super().payload()
-        if isinstance(whole, Recorded) and self._port is not None:
-            whole = self._port.decode(whole.text)
-        return self._pick(whole)
+        return self._pick(None if self._original is None else self._original.whole())
 
     def cancel(self) -> bool:
         raise TypeError(f"{self!r} is a part of another future's value; cancel that future.")

@@ -19,6 +19,7 @@ from simpleflow.futures import (
     FIRST_EXCEPTION,
     Failure,
     Future,
+    Recorded,
     Ripples,
     Waitable,
     as_completed,
@@ -299,6 +300,22 @@ def test_a_part_is_passed_on_as_it_was_recorded(port: FakePort) -> None:
     future.set_text('{"a":[1]}')
     part.result.append(2)
     assert (part.result, part.payload()) == ([1, 2], [1])
+
+
+def test_what_many_parts_are_passed_on_of_is_read_once(port: FakePort, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str | None] = []
+
+    def payload(text: str | None) -> Any:
+        read.append(text)
+        return Recorded("outside")
+
+    monkeypatch.setattr(port, "payload", payload)
+    monkeypatch.setattr(port, "decode", lambda text: read.append(text) or [[1, {"a": 2}], 3])
+    future: Future[Any] = Future(port)
+    parts = [future[0][0], future[0][1]["a"], future[1]]
+    future.set_text("outside, too")
+    assert [part.payload() for part in parts] == [1, 2, 3]
+    assert read == ["outside, too", "outside"]
 
 
 @pytest.mark.parametrize(
