@@ -148,12 +148,19 @@ class History:
     @property
     def started_decision_id(self) -> int | None:
         """The last DecisionTaskStarted event."""
-        return self._view.started_decision_id
+        return self._last("DecisionTaskStarted") if self._parsed is None else self._parsed.started_decision_id
 
     @property
     def completed_decision_id(self) -> int | None:
         """The last DecisionTaskCompleted event."""
-        return self._view.completed_decision_id
+        return self._last("DecisionTaskCompleted") if self._parsed is None else self._parsed.completed_decision_id
+
+    def _last(self, event_type: str) -> int | None:
+        """Hooks may ask for these at each failure: it stands at the end, and the rest need not be parsed for it."""
+        for event in reversed(self.events):
+            if isinstance(event, dict) and event.get("eventType") == event_type and "eventId" in event:
+                return int(event["eventId"])
+        return None
 
     @property
     def last_event_id(self) -> int | None:

@@ -849,6 +849,27 @@ def test_parsing_waits_until_something_is_asked_for() -> None:
     assert len(history.tasks) == 2 and len(history.signal_lists["go"]) == 1
 
 
+def test_the_last_decision_is_found_without_parsing() -> None:
+    class Event(dict[str, Any]):
+        read = 0
+
+        def get(self, key: str, default: Any = None) -> Any:
+            Event.read += 1
+            return super().get(key, default)
+
+        def __getitem__(self, key: str) -> Any:
+            Event.read += 1
+            return super().__getitem__(key)
+
+    events: list[Any] = [Event(e) for e in build(START + "Signaled " * 400 + "DTS DTSt:s405 DTC:s405:st406")]
+    history = History([*events, None, {"eventType": "DecisionTaskStarted"}])
+    started, completed = history.started_decision_id, history.completed_decision_id
+    assert Event.read < 200
+    history.parse()
+    assert (history.started_decision_id, history.completed_decision_id) == (started, completed)
+    assert started is not None and completed is not None
+
+
 def test_the_events_are_not_changed() -> None:
     events = build(START + "ATS:d4 Child:d4", e6={"tagList": ["x"]})
     history = History(events)
