@@ -69,7 +69,7 @@ def _decide(live: Run, events: Sequence[Event], limits: Limits) -> Decisions:
     try:
         for batch in split(events, events[-1]["eventId"]):
             run.advance(batch, replaying=True)
-        for queue in () if run.restarting else run.unclaimed.values():
+        for queue in run.left_over():
             raise NondeterminismError(queue[0].event_id, queue[0].describe(), "nothing of the kind")
         return respond(run, limits)
     except Stopped as stopped:

@@ -96,7 +96,7 @@ def _unrecorded(owner: Any, run: Run, decided: int) -> NondeterminismError:
 
 
 def _compare_end(run: Run, events: Sequence[Event]) -> None:
-    for queue in run.unclaimed.values():
+    for queue in run.left_over():
         now = "nothing more: `run` waits" if run.ending is None else f"the end {run.ending.kind} without it"
         raise NondeterminismError(queue[0].event_id, queue[0].describe(), now)
     end = events[-1]

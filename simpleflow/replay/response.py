@@ -143,8 +143,8 @@ def _drop_what_never_left(run: Run) -> None:
             names,
             ", …" if len(dropped) > 5 else "",
         )
-    if run.unclaimed:
-        records = [record for queue in run.unclaimed.values() for record in queue]
+    records = [record for queue in run.left_over() for record in queue]
+    if records:
         logger.warning(
             "%s %s ended and has not asked for everything that its history records: %s",
             run.workflow_class.__name__,

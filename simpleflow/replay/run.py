@@ -477,6 +477,10 @@ class Run:
             del self.unclaimed[owner.key]
         return record
 
+    def left_over(self) -> list[list[Record]]:
+        """Records that nobody asked for. The last pass of a restarting run may ask for less than those before it."""
+        return [] if self.restarting else list(self.unclaimed.values())
+
     def withdraw(self, owner: Any) -> bool:
         return self.outbox.drop(owner)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.driver import ActivityTask, Completed, Failed, Option, Outcome, World, attributes
-from support.schedules import Schedule, every
+from support.schedules import First, Schedule, every
 
 from simpleflow import Workflow, activity, futures
 from simpleflow.canvas import Chain, Group
@@ -161,6 +161,21 @@ def test_execution_blocked_starts_run_again_at_every_event(live: bool, caplog: p
     assert len(list(every(play))) > 5
     assert "futures.wait" in caplog.text
     assert len(starts) > 10
+
+
+def test_a_run_that_starts_again_may_ask_for_less_in_the_end(live: bool, caplog: pytest.LogCaptureFixture) -> None:
+    def run(self: Workflow) -> Any:
+        first, second = self.submit(a, 1), self.submit(b, 2)
+        futures.wait(first, timeout=100)
+        if not second.done:
+            raise ExecutionBlocked()
+        return [first.result, second.result]
+
+    world = world_of(of(run), First(), live=live)
+    assert world.run(of(run)) == [2, 4]
+    assert len(world.of_type("TimerStarted")) == 1
+    world.audit()
+    assert "has not asked for everything" not in caplog.text
 
 
 @pytest.mark.parametrize("evicted", [False, True])
