@@ -101,13 +101,13 @@ class Engine:
                 run.advance(newest, replaying=False)
             finally:
                 self._hook(run, "after_replay")
+            decisions = respond(run, self._limits)
         except BaseException as error:
             run.close()
             if isinstance(error, Stopped):
                 raise error.error from None
             raise
         self._warn_of_length(work)
-        decisions = respond(run, self._limits)
         if decisions.objects:
             self._put(run, decisions)
         self._keep(work.key, run)

@@ -254,7 +254,7 @@ class Run:
         """Drop the run; the author's code never sees why."""
         self.fatal = error
         self.fibers.halted = True
-        if self.fibers.current() is not None:
+        if not self.fibers.closed and self.fibers.current() is not None:
             self.fibers.park()
         raise Stopped(error)
 

@@ -14,6 +14,8 @@ from support.histories import KEY, Written, given, kinds
 
 from simpleflow import Workflow, activity, futures
 from simpleflow.canvas import Chain, Group
+from simpleflow.exceptions import DecisionAbandoned, NondeterminismError, PayloadUnavailable
+from simpleflow.payloads.fields import Fields
 from simpleflow.replay.engine import Engine, HistoryNeeded
 from simpleflow.replay.signals import Signals
 from simpleflow.replay.state import Signal
@@ -368,6 +370,36 @@ def test_what_decide_raises_drops_the_run() -> None:
     with pytest.raises(Exception, match="event 5"):
         history.decide(engine)
     assert engine.seen(KEY) == 0
+
+
+def test_a_difference_after_the_end_of_the_code_is_told_as_one() -> None:
+    """The code ends where the old code went on, so the run is over when the difference is met."""
+    history = Written(of(lambda self: [self.submit(self.record_marker("m", 1)), None][1]))
+    history.begin()
+    history.add("MarkerRecorded", markerName="m", details="2", decisionTaskCompletedEventId=history.end())
+    with pytest.raises(NondeterminismError, match="marker 'm' with input 2"):
+        history.decide()
+
+
+def test_trouble_of_the_world_while_the_response_is_made_gives_the_decision_up() -> None:
+    class Broken(Fields):
+        def name(self, field: str, text: str, limit: int | None = None) -> str:
+            if field == "execution_context":
+                raise PayloadUnavailable("the store is away")
+            return super().name(field, text, limit)
+
+    ended: list[str] = []
+
+    def run(self: Workflow) -> Any:
+        try:
+            self.submit(self.wait_signal("s")).result
+        finally:
+            ended.append("cleaned up")
+
+    history = Written(of(run))
+    with pytest.raises(DecisionAbandoned, match="the store is away"):
+        history.decide(Engine(lambda *_: of(run), fields=Broken()))
+    assert ended == ["cleaned up"]
 
 
 def works(history: Written, count: int, filler: str = "") -> list[DecisionWork]:
