@@ -135,7 +135,7 @@ def test_nothing_to_read(tmp_path: Path) -> None:
 
 def test_an_empty_file_to_read(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
-    with pytest.raises(StoreRefused, match="There is nothing in .*empty.db yet: name the database of a service"):
+    with pytest.raises(StoreRefused, match=r"There is nothing in .*empty\.db yet: name the database of a service"):
         connect_readonly(tmp_path / "empty.db")
 
 
