@@ -103,6 +103,11 @@ class Connections:
         for connection in tuple(self.open):
             connection.drain()
 
+    def cut_off(self) -> None:
+        """Close what is still open, answered or not."""
+        for connection in tuple(self.open):
+            connection.cut_off()
+
 
 class Connection(asyncio.Protocol):
     _transport: asyncio.Transport
@@ -172,6 +177,16 @@ class Connection(asyncio.Protocol):
         if self._queue and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Whether the connection stays open: a client that has said its last word may still listen for the answer.
+
+        Not one that waits for a task; it would look the same if it had left.
+        """
+        if self._current is None or self._current.on_leave is not None:
+            return False
+        self._current.keep_alive = False
+        return True
 
     def connection_lost(self, error: Exception | None) -> None:
         self._connections.open.discard(self)
@@ -285,7 +300,10 @@ class Connection(asyncio.Protocol):
 
     def lose_patience(self, now: float) -> None:
         if self._deadline is not None and now > self._deadline:
-            self._transport.abort()  # closing would wait for a client that does not read its answer
+            self.cut_off()
+
+    def cut_off(self) -> None:
+        self._transport.abort()  # closing would wait for a client that does not read its answer
 
     def drain(self) -> None:
         if self._current is None and not self._queue:

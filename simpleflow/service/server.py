@@ -175,6 +175,7 @@ class Server:
         end = loop.time() + _DRAIN_S
         while connections.open and loop.time() < end and not await _set_within(self._hurrying, _DRAIN_TICK_S):
             pass
+        connections.cut_off()
         if self._failure is not None:
             raise self._failure
 

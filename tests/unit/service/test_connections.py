@@ -229,6 +229,26 @@ def test_a_request_can_see_that_its_client_has_left() -> None:
     by_hand(act)
 
 
+def test_a_client_that_says_no_more_hears_the_answer_to_what_it_asked() -> None:
+    async def act(client: Client) -> None:
+        assert not client.protocol.eof_received()
+        client.send(REQUEST)
+        assert client.protocol.eof_received()
+        client.answer("well")
+        assert client.wire.written.endswith(b"connection: close\r\n\r\nwell") and client.wire.closed
+
+    by_hand(act)
+
+
+def test_a_client_that_says_no_more_while_it_waits_for_a_task_has_left() -> None:
+    async def act(client: Client) -> None:
+        client.send(REQUEST)
+        client.exchanges[0].on_leave = lambda: None
+        assert not client.protocol.eof_received()
+
+    by_hand(act)
+
+
 @pytest.mark.parametrize("ahead", [b"", b"POST"])
 def test_that_a_client_has_left_is_known_before_the_loop_reads_it(ahead: bytes) -> None:
     async def act(client: Client) -> None:
