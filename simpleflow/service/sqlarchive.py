@@ -31,7 +31,7 @@ GET = f"SELECT {_CLOSED} FROM runs CROSS JOIN closed_runs USING (run_key) WHERE 
 _FIND = f"""
     SELECT at_ms, {_CLOSED}
     FROM closed_index CROSS JOIN closed_runs USING (run_key) CROSS JOIN runs USING (run_key)
-    WHERE shelf = ? AND (at_ms, run_key) > (?, ?) AND (at_ms, run_key) < (?, ?)
+    WHERE shelf = ? AND (at_ms, run_key) > (?, ?) AND (at_ms, run_key) < (?, ?) AND purge_ms > ?
 """
 FIND_ASCENDING = f"{_FIND} ORDER BY at_ms, run_key LIMIT {_PAGE}"
 FIND_DESCENDING = f"{_FIND} ORDER BY at_ms DESC, run_key DESC LIMIT {_PAGE}"
@@ -111,14 +111,14 @@ class SqlArchive:
             if after is not None:
                 position = (_int64(after[0]), _int64(after[1]))
                 low, high = (max(low, position), high) if query.ascending else (low, min(high, position))
-            rows = self._fetch(FIND_ASCENDING if query.ascending else FIND_DESCENDING, (name, *low, *high))
+            statement = FIND_ASCENDING if query.ascending else FIND_DESCENDING
+            rows = self._fetch(statement, (name, *low, *high, now_ms))
             if not rows:
                 return
             for at_ms, *row in rows:
                 closed = read_closed(row)
                 after = (at_ms, closed.run.serial)
-                if now_ms < closed.purge_ms:
-                    yield after, closed
+                yield after, closed
 
     def count(self, query: Query, now_ms: int) -> int:
         name = shelf(query.region, query.domain, query.by, query.filter)

@@ -255,6 +255,26 @@ def test_the_archive_finds_what_memory_finds(rig: Rig, by: str, filter: tuple[st
     store.close()
 
 
+def test_runs_that_are_past_their_retention_are_not_read(rig: Rig) -> None:
+    store = Store(rig.database, "OFF")
+    for closed in some_closed_runs():
+        store.commit([RunOpened(closed.run), RunClosed(closed)])
+    read = []
+
+    def fetch(*arguments: Any) -> Any:
+        rows = store._fetch(*arguments)
+        read.extend(rows)
+        return rows
+
+    archive = sqlarchive.SqlArchive(fetch)
+    read.clear()
+    query = Query("us-east-1", "domain", "start", 0, 1 << 62)
+    assert len(list(archive.find(query, START_MS))) == len(read) == 300
+    read.clear()
+    assert list(archive.find(query, START_MS + 2 * DAY_MS)) == read == []
+    store.close()
+
+
 BOTH_BOUNDS = "SEARCH closed_index USING PRIMARY KEY (shelf=? AND (at_ms,run_key)>(?,?) AND (at_ms,run_key)<(?,?))"
 
 
