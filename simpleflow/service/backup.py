@@ -19,10 +19,20 @@ def backup(source: str | Path, target: str | Path) -> None:
     target = Path(target).absolute()
     if target.exists():
         raise StoreRefused(f"{target} exists already: name a new file for the backup, or remove it first")
+    with closing(connect_readonly(source)) as original:
+        try:
+            write_copy(original, target)
+        except sqlite3.Error as error:
+            raise explain(Path(source).absolute(), error) from error
+
+
+def write_copy(original: sqlite3.Connection, target: Path) -> None:
+    """The same from a connection; raises sqlite3.Error, too."""
     try:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as folder:
             part = Path(folder) / "part"
-            _copy(Path(source).absolute(), part)
+            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+                original.backup(copy)  # in one step, which is one view of the file
             part.chmod(0o600)
             os.link(part, target)  # unlike a rename, it never replaces
         _sync(target.parent)
@@ -30,15 +40,6 @@ def backup(source: str | Path, target: str | Path) -> None:
         raise StoreRefused(f"{target} has appeared meanwhile: name a new file for the backup") from None
     except OSError as error:
         raise StoreFailed(f"Cannot write the backup {target} ({error}): name another place for it") from error
-
-
-def _copy(source: Path, part: Path) -> None:
-    with closing(connect_readonly(source)) as original:
-        try:
-            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
-                original.backup(copy)  # in one step, which is one view of the file
-        except sqlite3.Error as error:
-            raise explain(source, error) from error
 
 
 def _sync(directory: Path) -> None:

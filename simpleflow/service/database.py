@@ -43,6 +43,7 @@ class Database:
         _refuse_other_files(self.path)
         _make_directory(self.path.parent)
         self._lock = _lock(self.path)
+        self._file: tuple[int, int] | None = None
 
     def connect(self, synchronous: str = "FULL") -> sqlite3.Connection:
         """A connection for the one writer; made and brought up to date if need be."""
@@ -54,9 +55,28 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
+            self._file = _identity(self.path)
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
         return connection
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file of the latest connection is still the one at the path, as far as can be seen."""
+        try:
+            return _identity(self.path) == self._file
+        except OSError:
+            return True
+
+    def settle(self) -> None:
+        """Take the place again, after the file was removed from it. Raises StoreRefused where somebody else has it."""
+        _make_directory(self.path.parent)
+        held = os.fstat(self._lock)
+        if _identity(_lock_file(self.path)) != (held.st_dev, held.st_ino):
+            former, self._lock = self._lock, _lock(self.path)
+            os.close(former)
+        if self.path.exists():
+            raise StoreRefused(f"there is another file at {self.path}")
 
     def close(self) -> None:
         os.close(self._lock)
@@ -136,10 +156,22 @@ def _make_file(path: Path) -> None:
     os.chmod(path, 0o600)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _lock_file(path: Path) -> Path:
+    return Path(f"{path}.lock")
+
+
 def _lock(path: Path) -> int:
     """Take the lock: the open file that holds it, with the process id in it."""
     try:
-        file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StoreRefused(f"Cannot lock the database {path} ({error}): name another place with --db") from error
     try:

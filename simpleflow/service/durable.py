@@ -16,6 +16,7 @@ from .database import Database, StoreError, StoreFailed, damaged, explain
 from .faults import Fault
 from .limits import Limits
 from .operations import Answer, Request
+from .rescue import NotInPlace
 from .store import Store
 
 _RETRY_MS = 1000
@@ -78,6 +79,8 @@ class Durable:
         if self._retry_ms is None and self._store.dirty:
             try:
                 self._store.flush()
+            except NotInPlace as error:
+                lost = error
             except StoreError as error:
                 self._fail(error, now_ms)
                 lost, self._group_lost = error, None

@@ -22,13 +22,14 @@ change with each event, and folding the events of the open runs at the start tak
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from .core import StoredRun
-from .database import VERSION, Database, StoreFailed, explain
+from .database import VERSION, Database, StoreError, StoreFailed, explain
 from .events import to_json
 from .journal import (
     Appended,
@@ -46,7 +47,10 @@ from .journal import (
     TypeDeleted,
     TypePut,
 )
+from .rescue import NotInPlace, put_back
 from .sqlarchive import GET, Row, SqlArchive, read_closed, read_event, read_json, shelves_of
+
+_log = logging.getLogger(__name__)
 
 
 class Store:
@@ -54,7 +58,9 @@ class Store:
 
     def __init__(self, database: Database, synchronous: str = "FULL") -> None:
         """`synchronous` is SQLite's word for when it waits for the disk; anything but FULL is for tests."""
+        self._database = database
         self._path = database.path
+        self._synchronous = synchronous
         self._connection = database.connect(synchronous)
         self._taken: list[Change] = []
         self._failed = False
@@ -73,6 +79,7 @@ class Store:
         """Make durable what was taken down."""
         if self.dirty:
             self._guarded(self._write_and_commit)
+            self._stay_in_place()
 
     def probe(self) -> None:
         """Write something that changes nothing, to see whether the disk takes it."""
@@ -80,6 +87,11 @@ class Store:
 
     def close(self) -> None:
         """Close the file; what was not flushed is lost."""
+        try:
+            if not self._failed:
+                self._stay_in_place()
+        except StoreError as error:
+            _log.error("%s", error)
         self._connection.close()
 
     # -- reading back --------------------------------------------------------------------------------
@@ -134,6 +146,20 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
         write(self._connection, self._taken)
         self._taken = []
+
+    def _stay_in_place(self) -> None:
+        """What nobody could find again is not durable. Raises StoreError; after a NotInPlace the store is of use."""
+        if self._database.in_place:
+            return
+        try:
+            put_back(self._database, self._connection)
+            self._connection.close()
+            self._connection = self._database.connect(self._synchronous)
+        except NotInPlace:
+            raise
+        except BaseException:
+            self._failed = True
+            raise
 
     def _guarded(self, act: Callable[..., Any], *arguments: Any) -> Any:
         if self._failed:

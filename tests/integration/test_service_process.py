@@ -272,6 +272,20 @@ def test_kill_and_restart(serve: Callable[..., ServiceProcess]) -> None:
     ]
 
 
+def test_killed_after_its_files_were_removed(serve: Callable[..., ServiceProcess], tmp_path: Path) -> None:
+    service = serve()
+    swf = service.client()
+    register(swf)
+    start(swf, "before")
+    for file in tmp_path.glob("service.db*"):
+        file.unlink()
+    start(swf, "after")
+    service.kill()
+    swf = serve().client()
+    found = swf.list_open_workflow_executions(domain="test", startTimeFilter={"oldestDate": 0})
+    assert {info["execution"]["workflowId"] for info in found["executionInfos"]} == {"before", "after"}
+
+
 def test_killed_under_load_nothing_acknowledged_is_lost(serve: Callable[..., ServiceProcess], tmp_path: Path) -> None:
     acknowledged: set[str] = set()
     service = serve()
