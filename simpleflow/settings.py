@@ -240,5 +240,6 @@ def _module() -> ModuleType | None:
         return None
     try:
         return importlib.import_module(name)
-    except ImportError as error:
-        raise SettingError(f"{MODULE_VARIABLE} names the module {name!r}, which cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        told = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise SettingError(f"{MODULE_VARIABLE} names the module {name!r}, which cannot be imported: {told}") from error

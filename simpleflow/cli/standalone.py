@@ -18,6 +18,7 @@ from ..exceptions import NotFound, WrongArguments
 from ..payloads.objects import fields
 from ..process.find import find_workflow
 from ..process.perform import Middlewares
+from ..process.pool import default_grace
 from ..process.starting import check_arguments, tags_of
 from .asked import Asked, OldRun, Place
 from .embedded import EmbeddedError, join
@@ -95,7 +96,9 @@ def standalone(
             check_arguments(workflow_class, args, kwargs)
     except WrongArguments as error:
         raise Refusal(str(error)) from None
-    fields()  # complains before anything is started about settings that cannot be used
+    # complain before anything is started about settings that cannot be used
+    fields()
+    default_grace()
     asked = Asked(
         workflow=workflow_class,
         args=args,

@@ -19,7 +19,7 @@ from ..payloads.objects import fields
 from ..process.channel import MOST_FDS
 from ..process.nursery import Plan
 from ..process.perform import Middlewares
-from ..process.pool import Pool
+from ..process.pool import Pool, default_grace
 from ..process.signals import stop_on_signals
 from ..process.supervisor import Forks, Supervisor
 from ..swf.activity_work import ActivityWork, activity_work
@@ -142,7 +142,9 @@ def start(
         plan=Plan(modules, middleware_pre_execution, middleware_post_execution, color),
     )
     work = None if poll_data is None else _work(domain, task_list, poll_data)
-    fields()  # complains now, and not in each task, about settings that cannot be used
+    # complain now, and not in each task or process, about settings that cannot be used
+    fields()
+    default_grace()
     _check_access(options)
     if single:
         return _execute_one(options, work)
@@ -197,6 +199,8 @@ def _check_module(name: str) -> None:
         found = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         found = None
+    except (Exception, SystemExit) as error:  # of a package that it is in
+        raise Refusal(f"--module {name} cannot be imported: {type(error).__name__}: {error}") from None
     if found is None:
         raise Refusal(f"--module {name}: there is no such module here; expected a name as in package.module.")
 

@@ -36,7 +36,7 @@ def load(path: str) -> PayloadCodec:
     try:
         found: Any = import_from_module(path)
         codec: PayloadCodec = found() if isinstance(found, type) else found
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingError(f"SIMPLEFLOW_PAYLOAD_CODEC is {path!r}: {type(error).__name__}: {error}") from error
     if not (callable(getattr(codec, "encode", None)) and callable(getattr(codec, "decode", None))):
         raise SettingError(

@@ -54,6 +54,11 @@ class PoolClosed(RuntimeError):
     """A task is to be executed after the pool was closed; it has not begun."""
 
 
+def default_grace() -> float:
+    """Seconds in which a cancelled task has to end. Raises SettingError."""
+    return float(settings.ACTIVITY_SIGTERM_WAIT_SEC)
+
+
 class Pool:
     """``count`` processes with ``concurrency`` slots each; a process is replaced after ``max_tasks_per_child`` tasks.
 
@@ -72,7 +77,7 @@ class Pool:
         grace: float | None = None,
     ) -> None:
         self.size = count * concurrency
-        self.grace = float(settings.ACTIVITY_SIGTERM_WAIT_SEC) if grace is None else grace
+        self.grace = default_grace() if grace is None else grace
         self.alone = concurrency == 1
         self._count = count
         self._concurrency = concurrency

@@ -50,7 +50,7 @@ class Client:
         carrier: Callable[[str, str | None], Transport] = transport,
     ) -> None:
         self._access = access or Access.configured(region, endpoint_url)
-        self._attempts = attempts or int(settings.SWF_CONNECTION_RETRIES)
+        self._attempts = attempts or max(1, int(settings.SWF_CONNECTION_RETRIES))
         self._sleep = sleep or threading.Event().wait
         self._chance = random.Random()
         self._pid = os.getpid()

@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -99,6 +100,17 @@ def test_logging_does_not_come_from_the_environment(monkeypatch: pytest.MonkeyPa
 def test_a_settings_module_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMPLEFLOW_SETTINGS_MODULE", "no_such_module")
     with pytest.raises(settings.SettingError, match="SIMPLEFLOW_SETTINGS_MODULE names the module 'no_such_module'"):
+        settings.get("STEP_BUCKET")
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"), [("1 / 0", "ZeroDivisionError: "), ("raise SystemExit(3)", "SystemExit: 3")]
+)
+def test_a_settings_module_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, problem: str) -> None:
+    (tmp_path / "failing_settings.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SIMPLEFLOW_SETTINGS_MODULE", "failing_settings")
+    with pytest.raises(settings.SettingError, match=f"cannot be imported: {problem}"):
         settings.get("STEP_BUCKET")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support import command_line
 
 from simpleflow.cli.main import cli
 
@@ -48,6 +49,25 @@ def test_wrong_usage_is_told_in_a_line(arguments: list[str], message: str) -> No
     assert code == 2
     assert message in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "raise SystemExit(3)", "def :"])
+def test_a_package_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    package = tmp_path / f"broken{abs(hash(code))}"
+    package.mkdir()
+    (package / "__init__.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    code_, output = refusal("-d", "d", "-t", "t", "--module", f"{package.name}.sub")
+    assert (code_, "Traceback" in output) == (2, False)
+    assert f"--module {package.name}.sub cannot be imported: " in output
+
+
+def test_a_grace_that_is_no_number_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIVITY_SIGTERM_WAIT_SEC", "soon")
+    flow = ["--embedded", "examples.basic.BasicWorkflow", "--input", "[1]"]
+    for words in (["worker.start", "-d", "d", "-t", "t"], ["standalone", *flow]):
+        ran = command_line.run(*words)
+        assert ran.code == 2 and "ACTIVITY_SIGTERM_WAIT_SEC is 'soon'" in ran.stderr
 
 
 def test_the_log_level_of_old_scripts_is_taken_and_without_effect() -> None:
