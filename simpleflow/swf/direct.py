@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import httptools
 
 CONNECT_TIMEOUT = 10.0
+#: Seconds that the other end has to answer or to close the connection when one has hung up.
+LAST_WAIT = 5.0
 _CHUNK = 1 << 18
 _PORTS = {"http": 80, "https": 443}
 
@@ -61,10 +63,12 @@ class Direct:
     def hang_up(self) -> None:
         with self._asking:
             self._over = True
-            if self._socket is not None:
-                with contextlib.suppress(OSError):  # it has just been closed
-                    # that of TLS would not let the answer be read
-                    socket.socket.shutdown(self._socket, socket.SHUT_WR)
+            left = self._socket
+        if left is not None:
+            _shut(left, socket.SHUT_WR)
+            silent = threading.Timer(LAST_WAIT, _shut, (left, socket.SHUT_RDWR))
+            silent.daemon = True
+            silent.start()
 
     def close(self) -> None:
         if self._socket is not None:
@@ -89,6 +93,12 @@ class Direct:
         except BaseException:
             connected.close()
             raise
+
+
+def _shut(connected: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):  # it has been closed
+        # that of TLS would not let an answer be read any more
+        socket.socket.shutdown(connected, how)
 
 
 def _trusting(ca_bundle: str | None) -> ssl.SSLContext:

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from simpleflow.swf import direct
 from simpleflow.swf.direct import Direct
 from simpleflow.swf.proxied import Proxied
 from simpleflow.swf.transport import transport
@@ -237,6 +238,18 @@ def test_who_hangs_up_does_not_wait_for_an_answer_that_does_not_come(serve: Call
     carrier = Direct(serve([hang_up]).url, None)
     with pytest.raises(OSError, match="closed before the answer was complete"):
         carrier.post({}, b"", 20)
+
+
+def test_nor_for_a_server_that_takes_no_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "LAST_WAIT", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        carrier = Direct(f"http://127.0.0.1:{silent.getsockname()[1]}", None)
+        asked = threading.Event()
+        ask = carrier._ask
+        monkeypatch.setattr(carrier, "_ask", lambda *given: (ask(*given), asked.set()))
+        threading.Thread(target=lambda: asked.wait(20) and carrier.hang_up(), daemon=True).start()
+        with pytest.raises(OSError, match="closed before the answer was complete"):
+            carrier.post({}, b"", 20)
 
 
 def test_a_server_for_which_nobody_vouches_is_refused(serve: Callable[..., Server], tls: ssl.SSLContext) -> None:
