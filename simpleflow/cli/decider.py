@@ -29,6 +29,7 @@ from ..swf.types import register_domain, register_type
 from ..workflow import Workflow
 from .calling import failed
 from .following import passes
+from .options import domain_option
 from .output import Refusal
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class DeciderOptions:
 
 @click.command("decider.start")
 @click.argument("workflows", nargs=-1)
-@click.option("-d", "--domain", envvar="SWF_DOMAIN", required=True, help="The SWF domain.  [env var: SWF_DOMAIN]")
+@domain_option(required=True)
 @click.option("-t", "--task-list", help="The task list to serve; by default that of the first workflow.")
 @click.option(
     "-N",

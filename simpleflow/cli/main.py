@@ -22,7 +22,7 @@ from .. import __version__, log, settings
 from ..settings import SettingError
 from .exits import MEANINGS, Exit
 from .formats import plain_lines
-from .options import listing_options
+from .options import SettingOption, listing_options
 from .output import Output
 from .values import TEXT
 
@@ -123,7 +123,10 @@ class Fish(FishComplete):
 
 
 @click.group(cls=Group, commands=Commands(), context_settings={"help_option_names": ["-h", "--help"]})
-@listing_options(format={"envvar": "SIMPLEFLOW_FORMAT"}, color={"default": "auto"})
+@listing_options(
+    format={"cls": SettingOption, "envvar": "SIMPLEFLOW_FORMAT", "show_envvar": True},
+    color={"default": "auto"},
+)
 @click.option(
     "--log-format",
     type=click.Choice(settings.LOG_FORMATS),

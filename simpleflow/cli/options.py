@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .. import log
+from .. import log, settings
 from .output import FORMATS, Output
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,11 +40,25 @@ def listing_options(**more: dict[str, Any]) -> Callable[[F], F]:
     """Adds the options; ``more`` are further settings of click, by the name of the parameter."""
 
     def decorate(function: F) -> F:
-        for name, (flags, settings) in reversed(list(zip(NAMES, _OPTIONS.items(), strict=True))):
-            function = click.option(flags, **settings, **more.get(name, {}))(function)
+        for name, (flags, how) in reversed(list(zip(NAMES, _OPTIONS.items(), strict=True))):
+            function = click.option(flags, **how, **more.get(name, {}))(function)
         return function
 
     return decorate
+
+
+class SettingOption(click.Option):
+    """An option whose ``envvar`` is a setting: the module of settings may have it too."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        value = settings.get(str(self.envvar))
+        return None if value is None else str(value)
+
+
+def domain_option(**more: Any) -> Callable[[F], F]:
+    """``--domain`` of the commands that take no domain among their words."""
+    named = {"envvar": "SWF_DOMAIN", "show_envvar": True, "help": "The SWF domain."}
+    return click.option("-d", "--domain", cls=SettingOption, **named, **more)
 
 
 def chosen_output(ctx: click.Context, options: dict[str, Any]) -> Output:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import click
 from click.core import ParameterSource
 
-from .. import log
+from .. import log, settings
 from ..exceptions import NotFound, WrongArguments
 from ..payloads.objects import fields
 from ..process.find import find_workflow
@@ -103,7 +103,7 @@ def standalone(
         workflow=workflow_class,
         args=args,
         kwargs=kwargs,
-        domain=domain or os.environ.get("SWF_DOMAIN") or "simpleflow",
+        domain=domain or settings.SWF_DOMAIN or "simpleflow",
         workflow_id=workflow_id,
         execution_timeout=execution_timeout,
         decision_tasks_timeout=decision_tasks_timeout,

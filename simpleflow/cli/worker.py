@@ -28,6 +28,7 @@ from ..swf.errors import NotConfigured, SwfError
 from ..swf.worker import Worker
 from . import programs
 from .exits import Exit, Refusal
+from .options import domain_option
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class WorkerOptions:
 
 
 @click.command("worker.start")
-@click.option("-d", "--domain", envvar="SWF_DOMAIN", required=True, help="The SWF domain.  [env var: SWF_DOMAIN]")
+@domain_option(required=True)
 @click.option("-t", "--task-list", help="The task list to serve; required unless there is --poll-data.")
 @click.option(
     "-N",

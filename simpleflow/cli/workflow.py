@@ -27,6 +27,7 @@ from . import programs
 from .exits import exit_of
 from .formats import plain_lines
 from .inputs import read_input, split_tags
+from .options import domain_option
 from .output import Refusal, watched_stdout, write_last_line
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @click.command("workflow.start")
 @click.argument("workflow")
-@click.option("-d", "--domain", envvar="SWF_DOMAIN", help="The SWF domain.  [env var: SWF_DOMAIN]")
+@domain_option()
 @click.option("--workflow-id", help="The id of the execution.")
 @click.option("--task-list", help="The task list for decisions; by default that of the class.")
 @click.option("--execution-timeout", type=click.IntRange(1), help="Seconds that the execution may take.")

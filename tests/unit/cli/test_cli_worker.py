@@ -30,7 +30,7 @@ def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing option '-d' / '--domain'."),
+        ([], "Missing option '-d' / '--domain' (env var: 'SWF_DOMAIN')."),
         (["-d", "d"], "Error: --task-list is missing: name the task list to serve."),
         (["-d", "d", "-t", "t", "-N", "0"], "0 is not in the range x>=1"),
         (["-d", "d", "-t", "t", "--heartbeat", "-1"], "-1 is not in the range x>=0"),

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import click
@@ -83,7 +84,7 @@ def test_help_imports_no_command() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format", "xml", "workflow.start"], "Invalid value for '--format': 'xml' is not one of"),
+        (["--format", "xml", "workflow.start"], "'--format' (env var: 'SIMPLEFLOW_FORMAT'): 'xml' is not one of"),
         (["workflow.stop"], "No such command 'workflow.stop'."),
         (["workflow.start", "--tags", "a"], "Missing argument 'WORKFLOW'."),
         (["workflow.info", "d", "\udcff"], "'\\udcff' is not UTF-8, or not in the encoding of the locale"),
@@ -104,6 +105,45 @@ def test_a_setting_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(cli, ["workflow.start", "a.B"])
     assert result.exit_code == 2
     assert "LOUD" in result.output
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The module with settings."""
+    module = types.ModuleType("settings_of_a_test")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setenv("SIMPLEFLOW_SETTINGS_MODULE", module.__name__)
+    for name in ("SIMPLEFLOW_FORMAT", "SWF_DOMAIN"):
+        monkeypatch.delenv(name, raising=False)
+    return module
+
+
+def test_the_format_may_stand_in_the_module_of_settings(
+    monkeypatch: pytest.MonkeyPatch, module: types.ModuleType
+) -> None:
+    module.SIMPLEFLOW_FORMAT = "jsonl"  # type: ignore[attr-defined]
+    told = CliRunner().invoke(cli, ["info", "versions", "--columns", "name"]).output
+    assert told.splitlines()[0] == '{"Name":"simpleflow"}'
+    monkeypatch.setenv("SIMPLEFLOW_FORMAT", "xml")
+    told = CliRunner().invoke(cli, ["info", "versions"]).output
+    assert "Invalid value for '--format' (env var: 'SIMPLEFLOW_FORMAT'): 'xml' is not one of" in told
+
+
+@pytest.mark.parametrize("command", [["decider.start"], ["worker.start"], ["workflow.start", "a.B"]])
+def test_the_domain_may_stand_in_the_module_of_settings(module: types.ModuleType, command: list[str]) -> None:
+    def domain() -> str | None:
+        context = cli.commands[command[0]].make_context(command[0], command[1:])
+        found: str | None = context.params["domain"]
+        return found
+
+    module.SWF_DOMAIN = "there"  # type: ignore[attr-defined]
+    assert domain() == "there"
+    module.SWF_DOMAIN = None  # type: ignore[attr-defined]
+    if command[0] == "workflow.start":  # --local needs none
+        assert domain() is None
+    else:
+        with pytest.raises(click.MissingParameter):
+            domain()
 
 
 def test_the_format_of_logs_is_for_all_processes_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
