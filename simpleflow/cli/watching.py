@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -134,21 +134,22 @@ def _watch_live(watched: _Watched, look: Look) -> None:
         nonlocal drawn
         now = calling.clock.now_ms() / 1000
         if changes or int(now) != drawn:
-            live.update(_picture(watched, look, console.size.height, now), refresh=True)
+            live.update(_picture(watched, look, console.size, now), refresh=True)
             drawn = int(now)
 
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         watched.follow(draw)
 
 
-def _picture(watched: _Watched, look: Look, height: int, now: float) -> Table:
+def _picture(watched: _Watched, look: Look, size: ConsoleDimensions, now: float) -> Table:
     progress = watched.progress
     table = Table.grid(padding=(0, 2), expand=True)
+    table.width = max(1, size.width - len("^C"))  # which a terminal shows behind the picture, on a new line if need be
     table.add_column(no_wrap=True, min_width=_LONGEST_STATE)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True)
     items = progress.items()
-    shown = _chosen(items, max(1, height - 3))  # the headline, what is left out, and the line of the cursor
+    shown = _chosen(items, max(1, size.height - 3))  # the headline, what is left out, and the line of the cursor
     for item in (progress.execution, *shown):
         if item is None:
             continue
