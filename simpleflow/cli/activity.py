@@ -29,7 +29,7 @@ from .targets import EXECUTION, read_target
 @swf_command("activity.rerun", listing=False)
 @click.option("--workflow-id", required=True, help="The workflow id of its execution.")
 @click.option("--run-id", help="The run id; by default the newest run.")
-@click.option("-d", "--domain", help="The SWF domain.  [env var: SWF_DOMAIN]")
+@click.option("-d", "--domain", help="The SWF domain; by default SWF_DOMAIN.")
 @click.option("--scheduled-id", type=click.IntRange(1), help="The event that scheduled it, of any attempt.")
 @click.option("--activity-id", help="Its id; the input is that of the latest attempt.")
 @click.option("-i", "--input", "text", help="Another input, as JSON: a list, or an object with args, kwargs or both.")

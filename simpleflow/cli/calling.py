@@ -133,12 +133,19 @@ def swf_command(name: str, shape: Shape | None = None, *, listing: bool = True) 
 _endpoint_url = click.option("--endpoint-url", help="Where SWF is, if not at Amazon or at AWS_ENDPOINT_URL_SWF.")
 
 
+#: What ``--domain`` is, by whether a domain among the words is preferred to SWF_DOMAIN.
+DOMAIN_HELP = {
+    True: "The SWF domain; by default the first argument, or SWF_DOMAIN where there is one too few.",
+    False: "The SWF domain; by default SWF_DOMAIN, or the first argument if that is not set.",
+}
+
+
 def _domain_options(shape: Shape | None) -> list[Callable[[Any], Any]]:
     if shape is None:
         return []
     return [
         click.argument("words", nargs=-1, metavar=shape.usage),
-        click.option("--domain", help="The SWF domain; then the arguments do not begin with it."),
+        click.option("--domain", help=DOMAIN_HELP[shape.domain_first]),
     ]
 
 

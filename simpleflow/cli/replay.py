@@ -21,7 +21,7 @@ from ..replay.work import Event, RunKey
 from ..swf.find import Workflows
 from ..swf.work import whole_history
 from ..testing.histories import read_history
-from .calling import Call, swf_command
+from .calling import DOMAIN_HELP, Call, swf_command
 from .executions import closed_since, started_since
 from .exits import Exit, Refusal, Unknown
 from .output import Listing, Row, write
@@ -53,7 +53,7 @@ class _Subject:
     metavar="FILE... | [DOMAIN] WORKFLOW_ID [RUN_ID]",
     shell_complete=lambda _ctx, _parameter, begun: [CompletionItem(begun, type="file")],
 )
-@click.option("--domain", help="The SWF domain; then the arguments do not begin with it.")
+@click.option("--domain", help=DOMAIN_HELP[True])
 @click.option(
     "--workflow",
     "workflows",

@@ -41,7 +41,13 @@ from .output import Output, Refusal, watched_stdout
 @click.option("--display-status", type=bool, default=True, show_default=True, help="Whether to tell how it goes.")
 @click.option("--embedded", is_flag=True, help="Use the embedded service, whatever the environment says.")
 @click.option("--endpoint-url", metavar="URL", help="Use the service at this address.")
-@click.option("--db", type=click.Path(path_type=Path), default=Path(".simpleflow/swf.db"), show_default=True)
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path(".simpleflow/swf.db"),
+    show_default=True,
+    help="The database of the embedded service; made if there is none.",
+)
 @click.option("--resume", metavar="WORKFLOW_ID", help="Go on with an execution that was stopped.")
 @click.option("--repair", metavar="WORKFLOW_ID", help="Start anew an execution that failed, with what it completed.")
 @click.option("--repair-run-id", metavar="RUN_ID", help="With --repair: the run; by default the newest.")

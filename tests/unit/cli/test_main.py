@@ -43,6 +43,16 @@ def test_help_of_each_command_has_one_example_on_one_line(name: str) -> None:
     assert example.startswith("Example: simpleflow ") and f" {name} " in f"{example} "
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_tells_what_each_option_is_and_of_the_domain_that_may_be_left_out(name: str) -> None:
+    options = [option for option in cli.commands[name].params if isinstance(option, click.Option)]
+    told = {
+        option.name: f"{option.help or ''} {option.envvar or ''}".strip() for option in options if not option.hidden
+    }
+    assert all(told.values()), told
+    assert "SWF_DOMAIN" in told.get("domain", "SWF_DOMAIN")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_commands_and_options(shell: str) -> None:
     def completed(words: str, number: int) -> list[str]:
@@ -92,6 +102,7 @@ def test_help_imports_no_command() -> None:
         (["workflow.list", "d", "--started-since", "nan"], "'nan' is no number."),
         (["workflow.wait", "d", "w", "--timeout", "nan"], "'nan' is no number."),
         (["service.start", "--poll-hold", "nan"], "'nan' is no number."),
+        (["standalone", "a.B", "--db", "."], "Invalid value for '--db': File '.' is a directory."),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str) -> None:
