@@ -15,7 +15,7 @@ from rich.text import Text
 from ..swf.start import End, end_in, events_after
 from . import calling
 from .calling import Call, swf_command
-from .exits import exit_of
+from .exits import Refusal, exit_of
 from .following import Follower, how
 from .formats import Look, Row
 from .output import Listing, write
@@ -38,6 +38,9 @@ def watch(call: Call) -> int:
 
     Example: simpleflow workflow.watch TestDomain basic-example-1438722273
     """
+    output = call.output
+    if output.format == "tabular" and (output.columns or output.sort or output.limit):
+        raise Refusal("--columns, --sort and --limit go with rows: add --format csv, tsv, jsonl or human.")
     watched = _Watched(call)
     look = Look.at(sys.stdout, None, call.output.color, call.output.utc)
     if call.output.format != "tabular":

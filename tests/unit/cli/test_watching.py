@@ -209,6 +209,14 @@ def test_the_exit_code_is_that_of_the_lines(stage: Stage, format: str) -> None:
     assert rows_of(format, ran.stdout)[-1]["State"] == "failed"
 
 
+@pytest.mark.parametrize("option", [["--columns", "task"], ["--sort", "task"], ["--limit", "3"]])
+def test_what_only_rows_can_do(stage: Stage, option: list[str]) -> None:
+    ran = run("workflow.watch", DOMAIN, "completed", *option)
+    assert (ran.code, ran.stdout) == (Exit.USAGE, "")
+    assert ran.stderr.startswith("Error: --columns, --sort and --limit go with rows: add --format ")
+    assert run("workflow.watch", DOMAIN, "completed", *option, "--format", "csv").code == Exit.DONE
+
+
 # -- the picture
 
 
