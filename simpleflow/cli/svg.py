@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
@@ -19,6 +20,8 @@ _COLORS = {
     "canceled": "#8d6e00",
 }
 _RUNNING = "#1565c0"
+#: What no XML may have in it, not even escaped.
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _TICKS = 5
 _LONGEST_LABEL = 44
 
@@ -32,10 +35,10 @@ def svg(chart: Chart) -> Iterator[str]:
         'font-family="sans-serif" font-size="12">'
     )
     yield f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
-    yield f'<text x="10" y="22" font-size="15">{escape(chart.title)}</text>'
+    yield f'<text x="10" y="22" font-size="15">{_escaped(chart.title)}</text>'
     for number in range(_TICKS):
         at = _LEFT + _WIDE * number / (_TICKS - 1)
-        told = escape(seconds(chart.total * number / (_TICKS - 1)))
+        told = seconds(chart.total * number / (_TICKS - 1))
         yield f'<line x1="{at:.1f}" y1="{_TOP - 6}" x2="{at:.1f}" y2="{height - 30}" stroke="#dddddd"/>'
         yield f'<text x="{at:.1f}" y="{_TOP - 12}" text-anchor="middle" fill="#666666">{told}</text>'
     for number, bar in enumerate(chart.bars):
@@ -57,13 +60,17 @@ def _bar(bar: Bar, total: float, top: int) -> Iterator[str]:
     label = bar.label if len(bar.label) <= _LONGEST_LABEL else f"…{bar.label[1 - _LONGEST_LABEL :]}"
     told = f"{bar.label}: {bar.state}, waited {seconds(start - bar.asked)}"
     told += "" if bar.start is None else f", ran {seconds(bar.end - start)}"
-    yield f"<g><title>{escape(told)}</title>"
-    yield f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end" font-weight="{weight}">{escape(label)}</text>'
+    yield f"<g><title>{_escaped(told)}</title>"
+    yield f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end" font-weight="{weight}">{_escaped(label)}</text>'
     yield _rectangle(at(bar.asked), at(start), top, color, ' fill-opacity="0.25"')
     if bar.start is not None:
         yield _rectangle(at(start), at(bar.end), top, color, border)
-    yield f'<text x="{at(bar.end) + 6:.1f}" y="{top + 14}" fill="#666666">{escape(seconds(bar.end - bar.asked))}</text>'
+    yield f'<text x="{at(bar.end) + 6:.1f}" y="{top + 14}" fill="#666666">{seconds(bar.end - bar.asked)}</text>'
     yield "</g>"
+
+
+def _escaped(text: str) -> str:
+    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _rectangle(begin: float, end: float, top: int, color: str, more: str) -> str:

@@ -130,6 +130,13 @@ def test_a_picture_has_a_bar_for_each_task_and_its_times() -> None:
 # -- the command
 
 
+def test_a_picture_of_names_that_xml_does_not_take() -> None:
+    bar = Bar('a\ufffeb\ud800<&"', "completed", 0.0, 0.0, 1.0, False)
+    text = "\n".join(svg(Chart("\uffff\x1b]]>", 1.0, (bar,))))
+    told = [element.text for element in ElementTree.fromstring(text.encode()).iter() if element.text]
+    assert 'a\ufffdb\ufffd<&"' in told and "\ufffd\ufffd]]>" in told
+
+
 @pytest.mark.parametrize("columns", ["80", "160"])
 def test_the_command_draws_as_wide_as_the_terminal(stage: Stage, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
