@@ -62,7 +62,7 @@ def dot(title: str, boxes: Sequence[Box]) -> Iterator[str]:
 
 
 def mermaid(title: str, boxes: Sequence[Box]) -> Iterator[str]:
-    yield f"%% {_one_line(title)}"
+    yield f"%% {_one_line(title).replace('%{', '% {')}"
     yield "flowchart LR"
     for number, box in enumerate(boxes, 1):
         label = _escaped(f"{_one_line(box.title)}\n{box.state}")
@@ -80,8 +80,17 @@ def _one_line(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Mermaid reads labels as Markdown and HTML."""
-    special = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "#": "#35;", "&": "#amp;", "`": "#96;", "\n": "<br/>"}
+    """Mermaid reads labels as Markdown and HTML, and obeys ``%%{init: ...}%%`` wherever it stands."""
+    special = {
+        '"': "#quot;",
+        "<": "#lt;",
+        ">": "#gt;",
+        "#": "#35;",
+        "&": "#amp;",
+        "`": "#96;",
+        "%": "#37;",
+        "\n": "<br/>",
+    }
     return "".join(special.get(character, character) for character in text)
 
 

@@ -106,6 +106,11 @@ def test_titles_cannot_break_out_of_a_drawing() -> None:
     assert next(iter(mermaid("t\n%", [box]))) == "%% t %"
 
 
+def test_mermaid_obeys_no_title() -> None:
+    directive = '%%{init: {"theme": "dark"}}%%'
+    assert "%%{" not in "\n".join(mermaid(directive, [Box(directive, "waiting", ())]))
+
+
 def test_only_titles_that_are_there_twice_are_numbered() -> None:
     assert titles(["a", "b", "a"]) == ["a #1", "b", "a #2"]
 
