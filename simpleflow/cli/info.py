@@ -47,7 +47,8 @@ SHOWN_VARIABLES = (
 )
 TOLD_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
-_IN_URL = re.compile(r"(?<=//)[^/\s]*@")  # a user and a password
+#: A user and a password, which may have a slash in it; a proxy needs no scheme before them.
+_IN_URL = re.compile(r"(?<=//)\S*@|^[^\s/@]*:(?!//)\S*@")
 _NOT_SHOWN = "(not shown)"
 
 

@@ -20,6 +20,8 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "hush-secret2",
     "AWS_SESSION_TOKEN": "token-secret3",
     "HTTPS_PROXY": "http://me:pass-secret4@proxy.example:3128/",
+    "HTTP_PROXY": "me:pass-secret6@plain.example:3128",
+    "http_proxy": "http://me:pass/secret7@slash.example:3128",
     "AWS_ENDPOINT_URL_SWF": "http://you:pass-secret5@127.0.0.1:1/x",
     "DATABASE_PASSWORD": "pass-secret6",
     "SIMPLEFLOW_UNKNOWN": "unknown-secret7",
@@ -102,7 +104,14 @@ def test_nothing_secret_in_any_format(monkeypatch: pytest.MonkeyPatch, format: s
     ran = run("info", "--format", format)
     assert (ran.code, ran.stderr) == (0, "")
     assert "secret" not in ran.stdout.replace("AWS_SECRET", "").lower()
-    for told in ("http://***@proxy.example:3128/", "https://***@s3.example", "AWS_ACCESS_KEY_ID"):
+    for told in (
+        "//***@proxy.example:3128/",
+        "https://***@s3.example",
+        "***@plain.example:3128",
+        "//***@slash.example",
+    ):
+        assert told in ran.stdout
+    for told in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert told in ran.stdout
 
 
