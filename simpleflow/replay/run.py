@@ -162,6 +162,8 @@ class Run:
         strangers = False
         for record in state.recorded:
             owner = self.outbox.confirm(record.key)
+            if owner is None and record.key[0] == s.SIGNAL:
+                owner = self._passed_on(record)
             if owner is not None:
                 self._claim(owner, record)
             elif record.key[1] not in s.OWN_TIMERS:
@@ -173,6 +175,13 @@ class Run:
                 record.owner.begun(record)
         if strangers and not self.restarting and self.ending is None:
             self._meet_strangers()
+
+    def _passed_on(self, record: Record) -> Any:
+        """The signal that is passed on by a record of 0.35, which does not say so in ``control``."""
+        for owner in self.outbox.of_kinds(s.PROPAGATED):
+            if (owner.target, owner.target_run, owner.signal.name) == record.key[1] and self.outbox.drop(owner):
+                return owner
+        return None
 
     def _meet_strangers(self) -> None:
         """Nobody asked for these: an error if the same activity was asked for otherwise, or the timer is waited for."""

@@ -32,6 +32,37 @@ class Yesterday(Workflow):
         return self.submit(one, self.submit(one, x)).result
 
 
+class Listener(Workflow):
+    name, version, task_list = "listener", "1", "decisions"
+
+    def run(self) -> Any:
+        return self.submit(self.wait_signal("go")).result["args"]
+
+
+class Speaker(Listener):
+    name = "speaker"
+
+    def run(self) -> Any:
+        return self.submit(Listener).result
+
+
+def test_a_signal_that_0_35_has_passed_on_is_not_passed_on_again() -> None:
+    environment = WorkflowEnvironment()
+    execution = environment.start(Speaker, workflow_id="speaker")
+    environment.settle()
+    environment.call(
+        "SignalWorkflowExecution",
+        workflowId="speaker",
+        signalName="go",
+        input='{"__propagate":true,"args":[1],"kwargs":{}}',
+    )
+    assert execution.result == [1]
+    events = json.loads(json.dumps(list(execution.events)))
+    (told,) = (e for e in events if e["eventType"] == "SignalExternalWorkflowExecutionInitiated")
+    del told["signalExternalWorkflowExecutionInitiatedEventAttributes"]["control"]
+    replay(events, Speaker, workflow_id="speaker", run_id=execution.run_id)
+
+
 def test_an_activity_is_no_workflow_to_replay() -> None:
     with pytest.raises(TypeError, match="is no class that inherits from"):
         replay([], one)  # type: ignore[arg-type]
