@@ -165,6 +165,9 @@ def test_events_during_a_decision() -> None:
         "type": "workflow",
         "name": "example",
         "version": "1",
+        "workflow_type": {"name": "example", "version": "1"},
+        "execution_start_to_close_timeout": "3600",
+        "task_start_to_close_timeout": "300",
         "state": "completed",
         "input": {"args": [1]},
         "task_list": "decide",
@@ -481,6 +484,12 @@ def test_how_an_execution_closes(kind: str, attributes: dict[str, Any], state: s
     assert (workflow["state"], workflow[f"{state}_id"], workflow[f"{state}_timestamp"]) == (state, 5, at(5))
     assert workflow[member] == value
     assert "retry" not in workflow
+
+
+def test_with_what_an_execution_was_started() -> None:
+    workflow = History(build("WES", e1={"executionStartToCloseTimeout": "60", "taskStartToCloseTimeout": "5"})).workflow
+    assert workflow["workflow_type"] == {"name": workflow["name"], "version": workflow["version"]}
+    assert (workflow["execution_start_to_close_timeout"], workflow["task_start_to_close_timeout"]) == ("60", "5")
 
 
 def test_why_an_execution_was_terminated() -> None:
