@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import zlib
 
@@ -10,6 +11,7 @@ from ..exceptions import InvalidTask
 from .state import RESERVED
 
 _FORBIDDEN = re.compile(r"[:/|\x00-\x1f\x7f-\x9f]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _LONGEST = 256
 _WHOLE = re.compile("-?[0-9]{1,10}")
 
@@ -23,6 +25,11 @@ def shortened(name: str) -> str:
 
 def digest(text: str) -> str:
     return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def json_digest(text: str) -> str:
+    """Of JSON whose texts are written in ASCII, as in the ids that 0.35 has computed."""
+    return digest(text if text.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def run_digest(run_id: str | None) -> str:

@@ -101,7 +101,7 @@ class TaskCall(Call):
     def arguments_digest(self) -> str:
         assert self.input is not None
         value = self.run.decode(self.input)
-        return names.digest(codec.encode({"args": value["args"], "kwargs": value["kwargs"]}))
+        return names.json_digest(codec.encode({"args": value["args"], "kwargs": value["kwargs"]}))
 
     # -- from start to the outbox
 

@@ -185,6 +185,16 @@ def test_id_of_an_idempotent_activity_is_the_digest_of_its_arguments() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["é", "a \U0001f600 b", "日本"])
+def test_the_digest_is_of_json_in_ascii(text: str) -> None:
+    def run(self: Workflow) -> Any:
+        return self.submit(once, text, key={"é": 1}).result
+
+    json_of_old = json.dumps({"args": [text], "kwargs": {"key": {"é": 1}}}, sort_keys=True, separators=(",", ":"))
+    wanted = hashlib.md5(json_of_old.encode()).hexdigest()
+    assert [name for name, _ in finished(of(run)).scheduled()] == [f"activity-kept.once-{wanted}"]
+
+
 def test_equal_idempotent_tasks_are_one() -> None:
     def run(self: Workflow) -> Any:
         return futures.wait(self.submit(once, 1), self.submit(once, 2), self.submit(once, 1))
