@@ -733,6 +733,20 @@ def test_a_twin_that_was_cancelled_stays_so_when_the_other_finishes() -> None:
     assert world_of(run).run(of(run)) == [[1], None, "CANCELLED"]
 
 
+def test_a_twin_is_the_same_call_also_when_a_retry_got_other_arguments() -> None:
+    def on_task_failure(self: Workflow, context: Any) -> Any:
+        context.a_task.args[:] = ["other"]
+        return context.decide_retry()
+
+    def run(self: Workflow) -> Any:
+        once = a.options(idempotent=True)
+        return [self.submit(once, "first").result, self.submit(once, "first").result]
+
+    workflow = of(run, on_task_failure=on_task_failure)
+    outcomes = iter([Failed("broken"), Completed("1")])
+    assert World(workflow, activities=[a], work=lambda task: next(outcomes)).run(workflow) == [1, 1]
+
+
 def test_a_task_that_was_handed_over_can_be_cancelled_and_can_fail_before_the_other_ends() -> None:
     def on_task_failure(self: Workflow, context: Any) -> Any:
         if context.a_task.args == ["timer"]:
