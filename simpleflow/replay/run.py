@@ -95,6 +95,7 @@ class Run:
         self.missing_types: dict[MissingType, None] = {}  # that SWF has refused and not taken since
         self.definitions: dict[Any, task_calls.Definition] = {}  # of the activities and children asked for so far
         self.restarting = False
+        self.latched: dict[tuple[str, int], int] = {}  # which signal the n-th wait for a name took, in whatever pass
         self.last_started = 0
         self._flag = Replaying()
         self._begin()

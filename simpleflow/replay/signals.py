@@ -20,14 +20,16 @@ class Signals:
     def __init__(self, run: Any) -> None:
         self._run = run
         self._received: dict[str, list[Signal]] = run.state.signals
-        self._latches: defaultdict[str, list[Future[Any]]] = defaultdict(list)
+        self._latches: defaultdict[str, list[tuple[int, Future[Any]]]] = defaultdict(list)
+        self._waits: defaultdict[str, int] = defaultdict(int)
         self._queues: defaultdict[str, deque[tuple[int, Future[Any]]]] = defaultdict(deque)
         self._next: defaultdict[str, int] = defaultdict(int)
         self._propagating: list[Signal] = []
 
     def wait(self, name: str, future: Future[Any]) -> None:
         """Finished as soon as one has been received, with the input of the latest."""
-        self._latches[name].append(future)
+        self._latches[name].append((self._waits[name], future))
+        self._waits[name] += 1
         self.receive(name)
 
     def next(self, name: str, future: Future[Any]) -> None:
@@ -41,9 +43,10 @@ class Signals:
         signals = self._received.get(name)
         if not signals:
             return
-        for future in self._latches.pop(name, ()):
+        for place, future in self._latches.pop(name, ()):
             if not future.done:
-                future.set_text(signals[-1].input)
+                latest = self._run.latched.setdefault((name, place), len(signals) - 1)
+                future.set_text(signals[latest].input)
         queue = self._queues[name]
         while queue and queue[0][0] < len(signals):
             place, future = queue.popleft()
@@ -55,7 +58,7 @@ class Signals:
         """The names that are waited for."""
         if not self._latches and not self._queues:
             return []
-        names = {name for name, latches in self._latches.items() if any(not f.done for f in latches)}
+        names = {name for name, latches in self._latches.items() if any(not f.done for _, f in latches)}
         names |= {name for name, queue in self._queues.items() if any(not f.done for _, f in queue)}
         return sorted(names)
 

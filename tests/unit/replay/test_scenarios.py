@@ -163,6 +163,27 @@ def test_execution_blocked_starts_run_again_at_every_event(live: bool, caplog: p
     assert len(starts) > 10
 
 
+def test_a_latch_keeps_its_signal_in_a_run_that_starts_again(live: bool) -> None:
+    def run(self: Workflow) -> Any:
+        go = self.submit(self.wait_signal("go"))
+        if not go.done:
+            raise ExecutionBlocked()
+        done = self.submit(a, go.result)
+        if not self.submit(self.wait_signal("more")).done or not done.done:
+            raise ExecutionBlocked()
+        return [done.result, go.result]
+
+    world = world_of(of(run), First(), live=live)
+    key = world.start(of(run))
+    world.decide_once()
+    for number in range(3):
+        world.signal("go", number)
+        world.decide_once()
+    world.signal("more")
+    world.drive()
+    assert world.result(key) == [1, 0]
+
+
 def test_a_run_that_starts_again_may_ask_for_less_in_the_end(live: bool, caplog: pytest.LogCaptureFixture) -> None:
     def run(self: Workflow) -> Any:
         first, second = self.submit(a, 1), self.submit(b, 2)
