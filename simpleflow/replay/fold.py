@@ -110,12 +110,14 @@ def _marker_recorded(state: ExecutionState, event: Event, attributes: Attributes
 
 @applies("SignalExternalWorkflowExecutionInitiated")
 def _signal_initiated(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    _record(state, Record(_signal_key(attributes), event, attributes, input=attributes.get("input")))
+
+
+def _signal_key(attributes: Attributes) -> s.Key:
     control = attributes.get("control") or ""
     if control.startswith(s.PROPAGATED):
-        key: s.Key = (s.PROPAGATED, (control, attributes["workflowId"]))
-    else:
-        key = (s.SIGNAL, (attributes["workflowId"], attributes.get("runId"), attributes["signalName"]))
-    _record(state, Record(key, event, attributes, input=attributes.get("input")))
+        return (s.PROPAGATED, (control, attributes["workflowId"]))
+    return (s.SIGNAL, (attributes["workflowId"], attributes.get("runId"), attributes.get("signalName")))
 
 
 @applies("RequestCancelExternalWorkflowExecutionInitiated")
@@ -165,6 +167,24 @@ def _child_refused(state: ExecutionState, event: Event, attributes: Attributes) 
     _end(state, record, event, attributes)
 
 
+@applies("SignalExternalWorkflowExecutionFailed")
+def _signal_failed(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    _close_or_refuse(state, event, attributes, _signal_key(attributes))
+
+
+@applies("RequestCancelExternalWorkflowExecutionFailed")
+def _cancel_child_failed(state: ExecutionState, event: Event, attributes: Attributes) -> None:
+    _close_or_refuse(state, event, attributes, (s.CANCEL_CHILD, attributes["workflowId"]))
+
+
+def _close_or_refuse(state: ExecutionState, event: Event, attributes: Attributes, key: s.Key) -> None:
+    """What was initiated failed; or nothing was initiated, for want of permission say."""
+    if attributes["initiatedEventId"]:
+        _close(state, attributes["initiatedEventId"], event, attributes)
+    else:
+        _end(state, _record(state, Record(key, event, attributes)), event, attributes)
+
+
 # -- what became of them
 
 
@@ -194,9 +214,7 @@ _ENDS = {
             "ChildWorkflowExecutionCanceled",
             "ChildWorkflowExecutionTerminated",
             "ExternalWorkflowExecutionSignaled",
-            "SignalExternalWorkflowExecutionFailed",
             "ExternalWorkflowExecutionCancelRequested",
-            "RequestCancelExternalWorkflowExecutionFailed",
         ),
         "initiatedEventId",
     ),

@@ -164,7 +164,7 @@ class Run:
         for record in state.recorded:
             owner = self.outbox.confirm(record.key)
             if owner is None and record.key[0] == s.SIGNAL:
-                owner = self._passed_on(record)
+                owner = self._refused_signal(record) or self._passed_on(record)
             if owner is not None:
                 self._claim(owner, record)
             elif record.key[1] not in s.OWN_TIMERS:
@@ -177,6 +177,12 @@ class Run:
         if strangers and not self.restarting and self.ending is None:
             self._meet_strangers()
 
+    def _refused_signal(self, record: Record) -> calls.SignalCall | None:
+        """The first signal on its way to the target of one that was refused, which does not say its name."""
+        *target, name = record.key[1]
+        for owner in self.outbox.of_kinds(s.SIGNAL) if name is None else ():
+            if list(owner.key[1][:2]) == target and self.outbox.drop(owner):
+                return owner  # type: ignore[no-any-return]
     def _passed_on(self, record: Record) -> Any:
         """The signal that is passed on by a record of 0.35, which does not say so in ``control``."""
         for owner in self.outbox.of_kinds(s.PROPAGATED):

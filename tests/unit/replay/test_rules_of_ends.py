@@ -14,6 +14,7 @@ from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
 from simpleflow.canvas import Chain, FuncGroup, Group
 from simpleflow.exceptions import DecisionAbandoned, InvalidTask, TaskException, TaskFailed
+from simpleflow.registry import full_name
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
 
@@ -110,6 +111,64 @@ def test_a_rate_limit_is_waited_out(cause: str) -> None:
 def test_any_other_refusal_fails_the_task(cause: str) -> None:
     history = refused(cause, lambda self: self.submit(a, 1).exception.reason)
     assert given(history.decide().decisions[0])["result"] == json.dumps(cause)
+
+
+def test_a_signal_that_was_not_even_initiated_is_not_sent_again_for_ever() -> None:
+    def run(self: Workflow) -> Any:
+        sent = [self.submit(self.signal(name, workflow_id="x", run_id="y")) for name in ("first", "second")]
+        return [future.exception and future.exception.reason for future in sent]
+
+    history = Written(of(run))
+    history.begin()
+    decided = history.end()
+    target = {"workflowId": "x", "runId": "y", "decisionTaskCompletedEventId": decided}
+    told = {"signalName": "first", "input": '{"args":[],"kwargs":{},"__propagate":true}'}
+    initiated = history.add("SignalExternalWorkflowExecutionInitiated", **target, **told)
+    failed = "SignalExternalWorkflowExecutionFailed"
+    history.add(failed, **target, initiatedEventId=0, cause="OPERATION_NOT_PERMITTED")
+    history.add("ExternalWorkflowExecutionSignaled", workflowExecution={"workflowId": "x"}, initiatedEventId=initiated)
+    (ended,) = history.decide().decisions
+    assert given(ended)["result"] == '[null,"OPERATION_NOT_PERMITTED"]'
+
+
+def test_a_cancellation_and_a_propagation_that_were_not_even_initiated_are_not_sent_again() -> None:
+    def run(self: Workflow) -> Any:
+        child = self.submit(Kid)
+        self.submit(self.wait_signal("s")).result
+        child.cancel()
+        self.submit(self.wait_signal("t")).result
+
+    history = Written(of(run))
+    history.begin()
+    child_id = given(history.engine().decide(history.work()).decisions[0])["workflowId"]
+    child = {"workflowId": child_id, "workflowType": {"name": full_name(Kid), "version": "1"}}
+    history.end()
+    initiated = history.add(
+        "StartChildWorkflowExecutionInitiated", **child, input='{"args":[],"kwargs":{}}', decisionTaskCompletedEventId=2
+    )
+    execution = {"workflowId": child_id, "runId": "r"}
+    history.add("ChildWorkflowExecutionStarted", workflowExecution=execution, initiatedEventId=initiated)
+    history.add("WorkflowExecutionSignaled", signalName="s", input='{"__propagate":true}')
+    sent = history.decide()
+    assert sorted(kinds(sent)) == ["RequestCancelExternalWorkflowExecution", "SignalExternalWorkflowExecution"]
+    decided = history.end()
+    for wire in sent.decisions:
+        control = {key: value for key, value in given(wire).items() if key == "control"}
+        history.add(
+            f"{wire['decisionType']}Failed",
+            **execution,
+            **control,
+            initiatedEventId=0,
+            cause="OPERATION_NOT_PERMITTED",
+            decisionTaskCompletedEventId=decided,
+        )
+    assert kinds(history.decide()) == []
+
+
+class Kid(Base):
+    name = "ends.kid"
+
+    def run(self) -> None: ...
 
 
 def test_an_open_limit_of_swf_waits_for_a_close() -> None:
