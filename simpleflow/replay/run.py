@@ -183,6 +183,8 @@ class Run:
         for owner in self.outbox.of_kinds(s.SIGNAL) if name is None else ():
             if list(owner.key[1][:2]) == target and self.outbox.drop(owner):
                 return owner  # type: ignore[no-any-return]
+        return None
+
     def _passed_on(self, record: Record) -> Any:
         """The signal that is passed on by a record of 0.35, which does not say so in ``control``."""
         for owner in self.outbox.of_kinds(s.PROPAGATED):
