@@ -267,8 +267,7 @@ class SignalCall(Call):
             self.future.set_text(self.input)
         elif failures.REMEDIES.get(cause) == failures.BACK_OFF:
             self._refusals += 1
-            timer_id = f"__simpleflow_signal_{names.digest(repr(self.key))}"
-            self.run.emit(RetryTimer(self.run, timer_id, back_off(self._refusals), self._again))
+            _wait_for_rate(self, self._refusals, self._again)
         else:
             self.future.set_exception(TaskFailed(self.name, cause))
 
@@ -277,7 +276,23 @@ class SignalCall(Call):
             self.run.emit(self)
 
 
-class Propagation(Owner):
+class Request(Owner):
+    """What nobody waits for. It is sent again as long as the rate was too high; any other refusal is of no account."""
+
+    _refusals = 0
+
+    def conclude(self, record: Record) -> None:
+        if failures.REMEDIES.get(record.attributes.get("cause", "")) == failures.BACK_OFF:
+            self._refusals += 1
+            _wait_for_rate(self, self._refusals, lambda: self.run.emit(self))
+
+
+def _wait_for_rate(owner: Owner, refusals: int, then: Callable[[], None]) -> None:
+    timer_id = f"__simpleflow_signal_{names.digest(repr(owner.key))}"
+    owner.run.emit(RetryTimer(owner.run, timer_id, back_off(refusals), then))
+
+
+class Propagation(Request):
     """A received signal on its way to the parent or a child; ``control`` tells which one."""
 
     def __init__(self, run: Any, signal: s.Signal, workflow_id: str, run_id: str | None) -> None:
@@ -327,7 +342,7 @@ class ActivityCancellation(Owner):
         return decision("RequestCancelActivityTask", activityId=self.key[1])
 
 
-class ChildCancellation(Owner):
+class ChildCancellation(Request):
     def __init__(self, run: Any, workflow_id: str, run_id: str | None) -> None:
         super().__init__(run)
         self.key = (s.CANCEL_CHILD, workflow_id)

@@ -131,7 +131,14 @@ def test_a_signal_that_was_not_even_initiated_is_not_sent_again_for_ever() -> No
     assert given(ended)["result"] == '[null,"OPERATION_NOT_PERMITTED"]'
 
 
-def test_a_cancellation_and_a_propagation_that_were_not_even_initiated_are_not_sent_again() -> None:
+RATES = {
+    "RequestCancelExternalWorkflowExecution": "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+    "SignalExternalWorkflowExecution": "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+}
+
+
+@pytest.mark.parametrize("rate", [False, True])
+def test_a_cancellation_and_a_propagation_are_sent_again_only_for_a_rate(rate: bool) -> None:
     def run(self: Workflow) -> Any:
         child = self.submit(Kid)
         self.submit(self.wait_signal("s")).result
@@ -159,10 +166,16 @@ def test_a_cancellation_and_a_propagation_that_were_not_even_initiated_are_not_s
             **execution,
             **control,
             initiatedEventId=0,
-            cause="OPERATION_NOT_PERMITTED",
+            cause=RATES[wire["decisionType"]] if rate else "OPERATION_NOT_PERMITTED",
             decisionTaskCompletedEventId=decided,
         )
-    assert kinds(history.decide()) == []
+    waits = [given(wire) for wire in history.decide().decisions]
+    assert [wait["startToFireTimeout"] for wait in waits] == ["1", "1"] * rate
+    decided = history.end()
+    for wait in waits:
+        started = history.add("TimerStarted", **wait, decisionTaskCompletedEventId=decided)
+        history.add("TimerFired", timerId=wait["timerId"], startedEventId=started)
+    assert sorted(history.decide().decisions, key=str) == (sorted(sent.decisions, key=str) if rate else [])
 
 
 class Kid(Base):
