@@ -191,7 +191,9 @@ class Decider:
         except SwfError as error:
             logger.warning("%s: the decision is given up: %s", _name(work), error)
             self._engine.drop(work.key)
-        except Exception:  # one execution must not end the decider of the others
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # one execution must not end the decider of the others, with asyncio.CancelledError say
             logger.exception("%s: the decision is given up", _name(work))
             self._engine.drop(work.key)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import logging
@@ -388,6 +389,23 @@ def test_an_error_of_the_engine_does_not_end_the_decider(
     assert "ZeroDivisionError" in caplog.text
     world.decider.handle(world.client, work)  # the same task once more, as after a timeout
     assert world.finish()["workflowExecutionCompletedEventAttributes"]["result"] == "18"
+
+
+def test_what_is_no_exception_of_the_author_does_not_end_the_decider(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(Cancels, Triples)
+    world.start(Cancels)
+    work = poll_decision(world.client, "d", "decide", "me")
+    assert work is not None
+    world.decider.handle(world.client, work)
+    assert "the decision is given up" in caplog.text and "CancelledError" in caplog.text
+    assert world.decider._engine.live(work.key) is None
+
+
+class Cancels(Workflow):
+    name, version, task_list = "cancels", "1", "decide"
+
+    async def run(self) -> None:
+        raise asyncio.CancelledError
 
 
 @pytest.mark.parametrize("error", [Unreachable("nobody there"), ValueError("garbage")])
