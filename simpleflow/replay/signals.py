@@ -22,8 +22,8 @@ class Signals:
         self._received: dict[str, list[Signal]] = run.state.signals
         self._latches: defaultdict[str, list[tuple[int, Future[Any]]]] = defaultdict(list)
         self._waits: defaultdict[str, int] = defaultdict(int)
-        self._queues: defaultdict[str, deque[tuple[int, Future[Any]]]] = defaultdict(deque)
-        self._next: defaultdict[str, int] = defaultdict(int)
+        self._queues: defaultdict[str, deque[Future[Any]]] = defaultdict(deque)
+        self._taken: defaultdict[str, int] = defaultdict(int)
         self._propagating: list[Signal] = []
 
     def wait(self, name: str, future: Future[Any]) -> None:
@@ -33,9 +33,8 @@ class Signals:
         self.receive(name)
 
     def next(self, name: str, future: Future[Any]) -> None:
-        """The n-th call gets the n-th signal."""
-        self._queues[name].append((self._next[name], future))
-        self._next[name] += 1
+        """The n-th call gets the n-th signal; one that is cancelled before that gives up its place."""
+        self._queues[name].append(future)
         self.receive(name)
 
     def receive(self, name: str) -> None:
@@ -48,10 +47,11 @@ class Signals:
                 latest = self._run.latched.setdefault((name, place), len(signals) - 1)
                 future.set_text(signals[latest].input)
         queue = self._queues[name]
-        while queue and queue[0][0] < len(signals):
-            place, future = queue.popleft()
+        while queue and self._taken[name] < len(signals):
+            future = queue.popleft()
             if not future.done:
-                future.set_text(signals[place].input)
+                self._taken[name] += 1
+                future.set_text(signals[self._taken[name] - 1].input)
 
     @property
     def waiting(self) -> list[str]:
@@ -59,7 +59,7 @@ class Signals:
         if not self._latches and not self._queues:
             return []
         names = {name for name, latches in self._latches.items() if any(not f.done for _, f in latches)}
-        names |= {name for name, queue in self._queues.items() if any(not f.done for _, f in queue)}
+        names |= {name for name, queue in self._queues.items() if any(not f.done for f in queue)}
         return sorted(names)
 
     def propagate(self, started: Iterable[Record], ended: Iterable[Record | Signal]) -> None:

@@ -77,6 +77,26 @@ def test_signals_are_taken_one_by_one() -> None:
     assert world.result(key) == [0, 1, 2, 3]
 
 
+def test_a_wait_for_the_next_signal_that_is_given_up_takes_none() -> None:
+    def run(self: Workflow) -> Any:
+        given_up = self.submit(self.next_signal("s"))
+        kept = self.submit(self.next_signal("s"))
+        futures.wait(given_up, timeout=1)
+        given_up.cancel()
+        return [kept.result, self.submit(self.next_signal("s")).result]
+
+    world = World(of(run))
+    key = world.start(of(run))
+    world.decide_once()
+    world.advance()
+    world.decide_once()
+    for number in range(2):
+        world.signal("s", number)
+    world.drive()
+    world.audit()
+    assert world.result(key) == [0, 1]
+
+
 def test_who_waits_for_many_signals_is_not_looked_at_for_each() -> None:
     class Received(dict[str, list[Signal]]):
         """Signals that count how often somebody asks how many there are."""
