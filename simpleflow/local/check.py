@@ -65,11 +65,11 @@ def check_decisions(live: Run, decisions: Decisions, events: Sequence[Event], li
 
 def _decide(live: Run, events: Sequence[Event], limits: Limits) -> Decisions:
     # side effects of this very decision are in no event yet
-    run = Run(live.key, live.workflow_class, live.task_list_override, list(live.observed), live.fields)
+    run = Run(live.key, live.workflow_class, live.task_list_override, list(live.side_effects.observed), live.fields)
     try:
         for batch in split(events, events[-1]["eventId"]):
             run.advance(batch, replaying=True)
-        for queue in run.left_over():
+        for queue in run.claims.left_over():
             raise NondeterminismError(queue[0].event_id, queue[0].describe(), "nothing of the kind")
         return respond(run, limits)
     except Stopped as stopped:

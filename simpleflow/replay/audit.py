@@ -84,7 +84,7 @@ class _Sent:
 
 def _unrecorded(owner: Any, run: Run, decided: int) -> NondeterminismError:
     """The decision asked for something else, which today's code does not ask for, or for less."""
-    unclaimed = [record for queue in run.unclaimed.values() for record in queue]
+    unclaimed = [record for queue in run.claims.unclaimed.values() for record in queue]
     strangers = [record for record in run.state.recorded if record in unclaimed]
     instead = next((r for r in strangers if r.key[0] == owner.key[0]), strangers[0] if strangers else None)
     if instead is not None:
@@ -96,7 +96,7 @@ def _unrecorded(owner: Any, run: Run, decided: int) -> NondeterminismError:
 
 
 def _compare_end(run: Run, events: Sequence[Event]) -> None:
-    for queue in run.left_over():
+    for queue in run.claims.left_over():
         now = "nothing more: `run` waits" if run.ending is None else f"the end {run.ending.kind} without it"
         raise NondeterminismError(queue[0].event_id, queue[0].describe(), now)
     end = events[-1]

@@ -143,7 +143,7 @@ def _drop_what_never_left(run: Run) -> None:
             names,
             ", …" if len(dropped) > 5 else "",
         )
-    records = [record for queue in run.left_over() for record in queue]
+    records = [record for queue in run.claims.left_over() for record in queue]
     if records:
         logger.warning(
             "%s %s ended and has not asked for everything that its history records: %s",
@@ -151,4 +151,4 @@ def _drop_what_never_left(run: Run) -> None:
             run.workflow_id,
             ", ".join(f"event {record.event_id}: {record.key[0]} {record.key[1]!r}" for record in records[:10]),
         )
-        run.unclaimed.clear()
+        run.claims.unclaimed.clear()

@@ -4,9 +4,7 @@ A run lives from decision to decision. ``advance`` folds a batch, lets failures 
 order, and resumes the author's code until nothing moves; ``response.respond`` then says what is answered. A fresh run
 goes through the same steps for every batch of the history, so both see the same.
 
-Decisions and records meet in the outbox: what the program asks for stands there until the event that confirms it is
-folded, one decision later. A record that nobody has asked for by then waits for whoever asks for it later; it counts
-as a difference at once if the same activity was asked for in another way.
+Values come and go through ``door``; what the program asks for meets what the history records in ``claims``.
 """
 
 from __future__ import annotations
@@ -28,25 +26,23 @@ from ..exceptions import (
     DecisionAbandoned,
     DuplicateTaskId,
     ExecutionBlocked,
-    NondeterminismError,
-    PayloadError,
-    PayloadUnavailable,
-    TaskFailed,
 )
 from ..futures import Failure, Future, Ripples
 from ..history import History
 from ..marker import Marker
 from ..payloads import codec, jumbo, signatures
 from ..payloads.fields import INLINE, Fields
-from . import calls, failures, hooks, recall, startables, task_calls, views
+from . import calls, hooks, startables, task_calls, views
 from . import state as s
 from .arguments import encoded, filled, same
+from .claims import Claims
+from .door import Door
+from .effects import SideEffects
 from .endings import CANCELED, Ending, canceled, completed, continued, driven, ending_of, failed
 from .events import Batch, as_datetime
 from .fibers import Fibers, Replaying
 from .fold import fold
 from .ids import Numbers
-from .outbox import Outbox
 from .repair import EXTRA, Repair, not_repairing
 from .signals import Signals
 from .state import ExecutionState, Record, Signal
@@ -85,6 +81,9 @@ class Run:
         self.task_list_override = task_list_override
         self.effects = effects or []
         self.fields = fields
+        door = Door(fields, self.stop)
+        self.decode, self.payload, self.named = door.decode, door.payload, door.named
+        self.fetch, self.fetch_told = door.fetch, door.fetch_told
         self._extra: dict[str, Any] = {}  # what the input says besides the arguments
         self.state = ExecutionState()
         self.time: float | datetime = 0
@@ -104,8 +103,9 @@ class Run:
         """Everything that belongs to one pass of the author's code, from the top."""
         self.fibers = Fibers(self._flag)
         self.block = self.fibers.block
-        self.outbox = Outbox()
-        self.unclaimed: dict[s.Key, list[Record]] = {}
+        self.claims = Claims(self)
+        self.outbox = self.claims.outbox
+        self.emit = self.claims.emit
         self.ending: Ending | None = None
         self.failures: list[Failure] = []
         self._streams: dict[str, Random] = {}
@@ -113,7 +113,7 @@ class Run:
         self.number = self._numbers.next
         self.ripples = Ripples()
         self.next_number = itertools.count(1).__next__
-        self.observed: list[str] = []  # the side effects of this pass, recorded or not
+        self.side_effects = SideEffects(self)
         self._waits = 0
         self._computed: dict[s.Key, task_calls.TaskCall] = {}
         self._asked_to_stop: set[s.Key] = set()
@@ -129,13 +129,14 @@ class Run:
         if self.hooks:
             self.events.extend(events)
         first = not self.state.execution
-        cut = recall.cut_short(self)
+        cut = self.side_effects.may_be_cut()
         fold(self.state, events)
-        self._confirm()
+        self.claims.confirm()
         if self.ending is not None:
             self._answer_refusal()
             return
-        self._compare_effects(cut)
+        if not self.restarting:
+            self.side_effects.compare(cut)
         if self.state.cancel_requested and self._cancels():
             return
         if self.restarting:
@@ -155,78 +156,7 @@ class Run:
     def take_in(self, batch: Batch) -> None:
         """Fold events and link what they record, and go no further. Raises Stopped."""
         fold(self.state, batch.events)
-        self._confirm()
-
-    def _confirm(self) -> None:
-        """What was decided: link each record with the part of the program that asked for it."""
-        state = self.state
-        strangers = False
-        for record in state.recorded:
-            owner = self.outbox.confirm(record.key)
-            if owner is None and record.key[0] == s.SIGNAL:
-                owner = self._refused_signal(record) or self._passed_on(record)
-            if owner is not None:
-                self._claim(owner, record)
-            elif record.key[1] not in s.OWN_TIMERS:
-                self.unclaimed.setdefault(record.key, []).append(record)
-                strangers = True
-        for record in state.started:
-            record.started = True
-            if record.owner is not None:
-                record.owner.begun(record)
-        if strangers and not self.restarting and self.ending is None:
-            self._meet_strangers()
-
-    def _refused_signal(self, record: Record) -> calls.SignalCall | None:
-        """The first signal on its way to the target of one that was refused, which does not say its name."""
-        *target, name = record.key[1]
-        for owner in self.outbox.of_kinds(s.SIGNAL) if name is None else ():
-            if list(owner.key[1][:2]) == target and self.outbox.drop(owner):
-                return owner  # type: ignore[no-any-return]
-        return None
-
-    def _passed_on(self, record: Record) -> Any:
-        """The signal that is passed on by a record of 0.35, which does not say so in ``control``."""
-        for owner in self.outbox.of_kinds(s.PROPAGATED):
-            if (owner.target, owner.target_run, owner.signal.name) == record.key[1] and self.outbox.drop(owner):
-                return owner
-        return None
-
-    def _meet_strangers(self) -> None:
-        """Nobody asked for these: an error if the same activity was asked for otherwise, or the timer is waited for."""
-        for record in (record for record in self.state.recorded if record.owner is None):
-            if record.outcome == "TimerCanceled":
-                self._meet_canceled(self.state.records.get(record.attributes["startedEventId"]), record)
-            for owner in self.outbox.of_kinds(record.key[0]) if record.type_name else ():
-                if owner.type_name == record.type_name:
-                    self._stop(NondeterminismError(record.event_id, record.describe(), owner.describe()))
-
-    def _meet_canceled(self, timer: Record | None, cancellation: Record) -> None:
-        """Nobody asked for this cancellation: whoever still waits for the timer would take it for over."""
-        owner = timer and timer.owner
-        if owner is not None and not (isinstance(owner, calls.Call) and owner.future.done):
-            self.end_unasked(cancellation, owner)
-
-    def end_unasked(self, cancellation: Record, owner: Any) -> NoReturn:
-        """What the history cancelled is not cancelled by the code."""
-        asked = f"{owner.describe()} to its end"
-        self._stop(NondeterminismError(cancellation.event_id, cancellation.describe(), asked))
-
-    def _compare_effects(self, cut: bool) -> None:
-        left = self.outbox.holds(calls.SideEffect.key) or calls.SideEffect.key in self.unclaimed
-        if left and not self.restarting and (error := recall.difference(self, cut)) is not None:
-            self._stop(error)
-
-    def _claim(self, owner: Any, record: Record) -> None:
-        try:
-            owner.check(record)
-        except NondeterminismError as error:
-            self._stop(error)
-        except PayloadError as error:  # nobody knows whether they are the same
-            self._stop(DecisionAbandoned(f"{record.describe()} cannot be compared with {owner.describe()}: {error}"))
-        if self.missing_types and record.outcome not in failures.REFUSED and isinstance(owner, task_calls.TaskCall):
-            self.missing_types.pop(owner.missing, None)
-        record.owner = owner
+        self.claims.confirm()
 
     def _settle(self) -> None:
         """What came of it: failures are judged first, then futures finish; both in event order."""
@@ -252,10 +182,7 @@ class Run:
         effects = [marker.details or "" for marker in self.state.markers if marker.name == s.SIDE_EFFECT]
         self.effects = max(self.effects, effects, key=len)
         self._begin()
-        for record in self.state.records.values():
-            record.owner = None
-            if record.key[1] not in s.OWN_TIMERS:
-                self.unclaimed.setdefault(record.key, []).append(record)
+        self.claims.begin_anew(self.state.records.values())
         started = [record for record in self.state.records.values() if record.started]
         signals = sorted((x for xs in self.state.signals.values() for x in xs), key=lambda x: x.event_id)
         self.signals.propagate(started, signals)
@@ -268,7 +195,7 @@ class Run:
             assert self.ending is not None
             self.ending = failed(f"{self.ending.kind} was refused: {cause}")
 
-    def _stop(self, error: Exception) -> NoReturn:
+    def stop(self, error: Exception) -> NoReturn:
         """Drop the run; the author's code never sees why."""
         self.fatal = error
         self.fibers.halted = True
@@ -296,7 +223,7 @@ class Run:
         except ExecutionBlocked:
             self._ask_for_restart()
         except (Exception, SystemExit) as error:
-            self._give_up_without_memory(error)
+            self.give_up_without_memory(error)
             self._fix(ending_of(error, self.fields))
         else:
             self._fix(completed(text))
@@ -351,7 +278,7 @@ class Run:
         try:
             function()
         except DecisionAbandoned as error:
-            self._stop(error)
+            self.stop(error)
         except (Exception, SystemExit) as error:
             if not future.done:  # cancelled while the function waited
                 self.fibers.submit.failure = self._fail(future, error, error)
@@ -362,13 +289,13 @@ class Run:
     def raise_later(self, future: Future[Any], exception: BaseException, raised: BaseException) -> None:
         self._fail(future, exception, raised)
 
-    def _give_up_without_memory(self, error: BaseException) -> None:
+    def give_up_without_memory(self, error: BaseException) -> None:
         """A lack of memory is no matter of the run: the decision is given up."""
         if isinstance(error, MemoryError):
-            self._stop(DecisionAbandoned(f"no memory: {error}"))
+            self.stop(DecisionAbandoned(f"no memory: {error}"))
 
     def _fail(self, future: Future[Any], exception: BaseException, raised: BaseException) -> Failure:
-        self._give_up_without_memory(raised)
+        self.give_up_without_memory(raised)
         failure = Failure(raised)
         self.failures.append(failure)
         future.set_exception(exception, failure)
@@ -378,40 +305,6 @@ class Run:
         return History(self.events)
 
     # -- the port of futures
-
-    def decode(self, text: str | None) -> Any:
-        if text is None or text[:1] != _REFERENCE:
-            return codec.decode(text)
-        return codec.decode(self.fetch(text))
-
-    def payload(self, text: str | None) -> Any:
-        if text is None or text[:1] != _REFERENCE:
-            return codec.decode(text)
-        try:
-            return self.fields.payload(text)
-        except PayloadUnavailable as error:
-            self._stop(DecisionAbandoned(str(error)))
-
-    def named(self, field: str, text: str) -> str:
-        """What stands in a field for a text. Raises JumboTooLargeError; what the world does gives the decision up."""
-        try:
-            return self.fields.name(field, text)
-        except PayloadUnavailable as error:
-            self._stop(DecisionAbandoned(str(error)))
-
-    def fetch(self, text: str | None) -> str | None:
-        """The text of a field. Raises PayloadError where that cannot change; anything else gives the decision up."""
-        try:
-            return self.fields.fetch(text)
-        except PayloadUnavailable as error:
-            self._stop(DecisionAbandoned(str(error)))
-
-    def fetch_told(self, text: str | None) -> str | None:
-        """``fetch`` for what a failure tells: it stays a failure if the rest of it is lost."""
-        try:
-            return self.fetch(text)
-        except PayloadError as error:
-            return f"{text}: {error}"
 
     def start_wait_timer(self, seconds: float) -> Future[None]:
         self.fibers.check_part()
@@ -466,38 +359,6 @@ class Run:
 
     def _prepared(self, member: Any) -> Any:
         return startables.made_of(self, member)
-
-    def emit(self, owner: Any) -> None:
-        """Ask for the owner's decision; claim the record that has been waiting for it, if there is one."""
-        record = self._waiting_record(owner) if self.unclaimed else None
-        if record is None:
-            self.outbox.add(owner)
-            return
-        self._claim(owner, record)
-        if record.started:
-            owner.begun(record)
-        if record.outcome is not None:
-            owner.consider(record)
-            owner.conclude(record)
-
-    def _waiting_record(self, owner: Any) -> Record | None:
-        queue = self.unclaimed.get(owner.key)
-        if not queue:
-            return None
-        place = 0
-        if not self.restarting:
-            if isinstance(owner, calls.SideEffect):
-                self._stop(recall.late(owner, queue[0]))
-            if isinstance(owner, calls.NEEDS_ITS_TIME):
-                place = next((n for n, record in enumerate(queue) if record.outcome is None), len(queue))
-        record = queue.pop(place) if place < len(queue) else None
-        if not queue:
-            del self.unclaimed[owner.key]
-        return record
-
-    def left_over(self) -> list[list[Record]]:
-        """Records that nobody asked for. The last pass of a restarting run may ask for less than those before it."""
-        return [] if self.restarting else list(self.unclaimed.values())
 
     def withdraw(self, owner: Any) -> bool:
         return self.outbox.drop(owner)
@@ -609,7 +470,7 @@ class Run:
         try:
             accepted = self.workflow.should_cancel(self.history())
         except (Exception, SystemExit) as error:
-            self._give_up_without_memory(error)
+            self.give_up_without_memory(error)
             self.ending = ending_of(error, self.fields)
             self.fibers.close()
             return True
@@ -649,30 +510,7 @@ class Run:
         return self._streams[name]
 
     def side_effect(self, function: Callable[[], Any], name: str) -> Any:
-        self.fibers.check_part()
-        number = len(self.observed)
-        if number < len(self.effects):
-            text = self.effects[number]
-            effect = self.decode(text)
-            if not isinstance(effect, dict) or effect.get("name") != name:
-                recorded = f"side effect number {number + 1}: {text:.200}"
-                self._stop(NondeterminismError(0, recorded, f"side effect number {number + 1} named {name!r}"))
-        else:
-            text = self.named("details", codec.encode(self._observe(function, {"n": number + 1, "name": name})))
-            effect = self.decode(text)
-        self.observed.append(text)
-        self.emit(calls.SideEffect(self, text, name))
-        if "error" in effect:
-            raise TaskFailed(name, effect["error"])
-        return effect["value"]
-
-    def _observe(self, function: Callable[[], Any], effect: dict[str, Any]) -> dict[str, Any]:
-        try:
-            with self.fibers.observed_by("the function of side_effect"):
-                return {**effect, "value": function()}
-        except (Exception, SystemExit) as error:
-            self._give_up_without_memory(error)
-            return {**effect, "error": f"{type(error).__name__}: {error}"}
+        return self.side_effects.take(function, name)
 
     # -- what the history says
 

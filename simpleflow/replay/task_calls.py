@@ -192,9 +192,9 @@ class TaskCall(Call):
     def _check_canceled(self, record: Record) -> None:
         """An error if it was cancelled because the code asked for that, which it does not any more."""
         kind = _CANCELLATIONS.get(record.outcome or "")
-        cancellations = self.run.unclaimed.get((kind, self.key[1])) if kind else None
+        cancellations = self.run.claims.unclaimed.get((kind, self.key[1])) if kind else None
         if cancellations and not self.run.restarting:
-            self.run.end_unasked(cancellations[0], self)
+            self.run.claims.end_unasked(cancellations[0], self)
 
     def _interrupted(self, record: Record) -> bool:
         """Whether a stop of our own ended it: that was no attempt."""
