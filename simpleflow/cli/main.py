@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import importlib
@@ -23,7 +22,7 @@ from ..settings import SettingError
 from .exits import MEANINGS, Exit
 from .formats import plain_lines
 from .options import SettingOption, listing_options
-from .output import Output
+from .output import Output, leave_stdout
 from .values import TEXT
 
 #: Command -> module, function and what the list of commands says of it.
@@ -195,12 +194,12 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _leave_stdout()
+        leave_stdout()
         return Exit.FAILED
     except OSError as error:
         if error.errno not in _FULL or error.filename is not None:
             raise
-        _leave_stdout()
+        leave_stdout()
         click.ClickException(f"cannot write to stdout: {error.strerror}").show()
         return Exit.FAILED
     return status if isinstance(status, int) else Exit.DONE
@@ -208,9 +207,3 @@ def run(arguments: list[str] | None = None) -> int:
 
 #: What a stream says that takes no more; unlike other files it has no name.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-
-
-def _leave_stdout() -> None:
-    """Nobody takes what is still to be written; Python would complain once more at its end."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

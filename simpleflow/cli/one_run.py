@@ -40,7 +40,7 @@ from .decider import DeciderOptions, prepare
 from .embedded import Embedded, EmbeddedError
 from .exits import Exit, Refusal, Unknown, exit_of
 from .following import passes, readable, result_of
-from .output import LineWatcher, write_last_line
+from .output import LineWatcher, write_last_line, write_started
 from .progress import Progress, picture
 from .screen import Relay, Screen
 
@@ -68,8 +68,7 @@ def run(asked: Asked, place: Place, stdout: LineWatcher) -> int:
         if asked.old is not None:
             what = _repairing(what, asked.old)
         key, task_list, repairing = _begun(what, asked.resume)
-        stdout.write(f"{key.workflow_id} {key.run_id}\n")
-        stdout.flush()
+        write_started(key.workflow_id, key.run_id, f"to go on: {asked.go_on(key.workflow_id)}")
         if not stop.wait(0):
             if task_list is not None:
                 crew.start(task_list, repairing)

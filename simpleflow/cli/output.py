@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, TextIO
+
+import click
 
 from .exits import Refusal
 from .formats import FORMATS, OBJECTS, STREAMING, WRITERS, Look, Row, quiet_json, write_document
@@ -22,9 +26,11 @@ __all__ = [
     "Output",
     "Refusal",
     "Row",
+    "leave_stdout",
     "watched_stdout",
     "write",
     "write_last_line",
+    "write_started",
 ]
 
 
@@ -158,6 +164,18 @@ class LineWatcher:
         return getattr(self._stream, name)
 
 
+def write_started(workflow_id: str, run_id: str, onward: str = "") -> None:
+    """Write the ids of what was started. Where stdout takes nothing, the error tells them, and how to go ``onward``."""
+    started = f"{workflow_id} {run_id}"
+    try:
+        sys.stdout.write(f"{started}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        leave_stdout()
+        told = f"cannot write to stdout: {error.strerror}; the execution {started} was started."
+        raise click.ClickException(f"{told}\n{onward}".rstrip()) from None
+
+
 def write_last_line(stdout: LineWatcher, text: str) -> None:
     """Write JSON as a line of its own, in ASCII where stdout takes no more."""
     text = quiet_json(text)
@@ -167,6 +185,12 @@ def write_last_line(stdout: LineWatcher, text: str) -> None:
         text = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
     stdout.write(f"{text}\n" if stdout.complete else f"\n{text}\n")
     stdout.flush()
+
+
+def leave_stdout() -> None:
+    """Nobody takes what is still to be written; Python would complain once more at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def watched_stdout() -> LineWatcher:

@@ -16,6 +16,7 @@ from ..swf.start import end_of, events_after, last_event, start_run
 from .calling import Call, swf_command
 from .exits import Refusal, Unknown
 from .inputs import parse_json
+from .output import write_started
 from .targets import EXECUTION, Shape
 
 _SIGNAL = Shape(("WORKFLOW_ID", "SIGNAL_NAME"), ("RUN_ID",))
@@ -111,7 +112,7 @@ def restart(call: Call) -> None:
     except SwfError as error:
         told = f"the execution {key.workflow_id!r} is closed, and was not started again: {error}"
         raise click.ClickException(told) from None
-    click.echo(f"{key.workflow_id} {run_id}")
+    write_started(key.workflow_id, run_id)
 
 
 def _end(call: Call, key: RunKey) -> None:

@@ -28,7 +28,7 @@ from .exits import exit_of
 from .formats import plain_lines
 from .inputs import read_input, split_tags
 from .options import domain_option
-from .output import Refusal, watched_stdout, write_last_line
+from .output import Refusal, watched_stdout, write_last_line, write_started
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def start(
             tuple(tag_list),
         )
         key = starting.start_on_swf(what, endpoint_url)
-        stdout.write(f"{key.workflow_id} {key.run_id}\n")
+        write_started(key.workflow_id, key.run_id)
         return
     ended = _run_here(
         lambda: execute(

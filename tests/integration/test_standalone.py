@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -182,6 +183,22 @@ def test_there_is_nothing_to_resume(run: Run) -> None:
     done = run("standalone", "--embedded", "examples.basic.BasicWorkflow", "--resume", "unknown")
     assert done.returncode == 3
     assert "there is no execution 'unknown'" in done.stderr
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", "| true"])
+def test_an_execution_whose_ids_nobody_takes_can_be_gone_on_with(
+    tmp_path: Path, environment: dict[str, str], command: list[str], run: Run, redirection: str
+) -> None:
+    standalone = [*command, "standalone", "--embedded", "examples.basic.BasicWorkflow", "--input", "[1, 0]"]
+    script = f'{{ "$@"; echo $? >code; }} {redirection}'
+    told = subprocess.run(
+        ["sh", "-c", script, "sh", *standalone], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ).stderr.splitlines()
+    assert (tmp_path / "code").read_text() == "1\n"
+    assert told[-2].startswith("Error: cannot write to stdout: ") and told[-2].endswith(" was started.")
+    onward = told[-1].removeprefix("to go on: simpleflow ")
+    done = run(*shlex.split(onward))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "4"), done.stderr
 
 
 def test_an_input_that_cannot_be_sent_is_told_in_a_line(run: Run) -> None:

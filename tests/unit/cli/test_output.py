@@ -1,8 +1,9 @@
 import io
 
+import click
 import pytest
 
-from simpleflow.cli.output import LineWatcher, write_last_line
+from simpleflow.cli.output import LineWatcher, write_last_line, write_started
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,13 @@ def test_the_result_is_written_in_the_encoding_of_stdout(encoding: str, written:
     stream = io.TextIOWrapper(raw, encoding)
     write_last_line(LineWatcher(stream), '"é"')
     assert raw.getvalue().decode(encoding) == written
+
+
+def test_what_was_started_is_told_where_stdout_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", full)
+        with pytest.raises(click.ClickException) as told:
+            write_started("w", "r", "to go on: x")
+    assert told.value.message == (
+        "cannot write to stdout: No space left on device; the execution w r was started.\nto go on: x"
+    )
