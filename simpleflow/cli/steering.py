@@ -106,6 +106,7 @@ def restart(call: Call) -> None:
     first = first_event(call.client, key)
     request = _start_like(key, found, first["workflowExecutionStartedEventAttributes"])
     if found["executionInfo"]["executionStatus"] == "OPEN":
+        _check_startable(call, key, request["workflowType"])
         _end(call, key)
     try:
         run_id = start_run(call.client, request, since=first["eventTimestamp"])
@@ -113,6 +114,26 @@ def restart(call: Call) -> None:
         told = f"the execution {key.workflow_id!r} is closed, and was not started again: {error}"
         raise click.ClickException(told) from None
     write_started(key.workflow_id, run_id)
+
+
+def _check_startable(call: Call, key: RunKey, kind: dict[str, str]) -> None:
+    """Nothing is ended that SWF would not start again: in a deprecated domain, or of a deprecated type."""
+    domain, type = {"name": key.domain}, {"domain": key.domain, "workflowType": kind}
+    _check_registered(call, "DescribeDomain", domain, "domainInfo", f"simpleflow domain.undeprecate {key.domain}")
+    _check_registered(call, "DescribeWorkflowType", type, "typeInfo", "aws swf undeprecate-workflow-type")
+
+
+def _check_registered(call: Call, operation: str, request: dict[str, Any], member: str, remedy: str) -> None:
+    try:
+        info = call.client.call(operation, request)[member]
+    except Refused:  # who may not ask finds out
+        return
+    if info["status"] == "DEPRECATED":
+        what = "domain" if operation == "DescribeDomain" else "workflow type"
+        raise click.ClickException(
+            f"the {what} is deprecated, so SWF would not start the execution again; it was not terminated. "
+            f"`{remedy}` allows new ones."
+        )
 
 
 def _end(call: Call, key: RunKey) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support import stage as stages
 from support.command_line import Ran, run
-from support.stage import DOMAIN, INPUT, TAGS, Stage
+from support.stage import DOMAIN, FLOW, INPUT, TAGS, Stage
 
 from simpleflow.cli.exits import Exit
 from simpleflow.swf.errors import Refused
@@ -127,6 +127,33 @@ def test_a_restart_that_ends_in_the_middle_says_what_is_done(stage: Stage) -> No
     ran = run("workflow.restart", DOMAIN, "open")
     assert (ran.code, ran.stdout) == (Exit.FAILED, "")
     assert ran.stderr == f"Error: the execution 'open' is closed, and was not started again: {denied}\n"
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "told"),
+    [
+        ("DeprecateDomain", {"name": DOMAIN}, "the domain is deprecated, so SWF would not start the execution again"),
+        (
+            "DeprecateWorkflowType",
+            {"domain": DOMAIN, "workflowType": FLOW},
+            "the workflow type is deprecated, so SWF would not start the execution again",
+        ),
+    ],
+)
+def test_what_cannot_be_started_again_is_not_ended(
+    stage: Stage, operation: str, request_: dict[str, Any], told: str
+) -> None:
+    stage.call(operation, **request_)
+    ran = run("workflow.restart", DOMAIN, "open")
+    assert (ran.code, ran.stdout, ran.stderr.count("\n")) == (Exit.FAILED, "", 1)
+    assert ran.stderr.startswith(f"Error: {told}")
+    assert described(stage, "open", stage.runs["open"][-1])["executionInfo"]["executionStatus"] == "OPEN"
+
+
+def test_who_may_not_ask_restarts_nevertheless(stage: Stage) -> None:
+    for operation in ("DescribeDomain", "DescribeWorkflowType"):
+        stage.client.fail_next[operation] = [Refused(operation, "AccessDeniedException", "no", 400)]
+    assert run("workflow.restart", DOMAIN, "open").code == Exit.DONE
 
 
 def test_a_termination_that_is_refused_starts_nothing(stage: Stage) -> None:
