@@ -157,6 +157,9 @@ def failed(error: SwfError) -> click.ClickException:
     """What an error means that says nothing of an execution or a domain."""
     if isinstance(error, Refused) and error.code == "ValidationException":
         return Refusal(f"SWF does not take what was given: {error.message}.")
+    if isinstance(error, Refused) and error.code == "DomainDeprecatedFault":
+        undo = f"`simpleflow domain.undeprecate {error.message}` allows new executions and types in it again"
+        return click.ClickException(f"the domain {error.message!r} is deprecated; {undo}.")
     if isinstance(error, Unreachable):
         hint = "check that it is up, and that --endpoint-url or AWS_ENDPOINT_URL_SWF names the right one."
         return click.ClickException(f"{error}; {hint}")

@@ -42,6 +42,7 @@ def refused(code: str, message: str = "") -> Refused:
             Exit.FAILED,
             "no route; check that it is up, and that --endpoint-url or",
         ),
+        (refused("DomainDeprecatedFault", "d"), Exit.FAILED, "the domain 'd' is deprecated; `simpleflow domain.undep"),
         (refused("ValidationException", "'' is too short"), Exit.USAGE, "SWF does not take what was given: '' is too"),
         (NotConfigured("no AWS credentials for https://swf.example: set"), Exit.FAILED, "no AWS credentials for"),
         (refused("ThrottlingException", "Rate exceeded"), Exit.FAILED, "Executions: ThrottlingException: Rate exceed"),
