@@ -182,8 +182,10 @@ def refused(error: Refused, target: Target, client: Client) -> click.ClickExcept
         )
     if error.message.startswith("Unknown execution"):
         run = f" with the run id {target.run_id!r}" if target.run_id is not None else ""
+        twice = target.workflow_id == target.domain
+        hint = f" SWF_DOMAIN is set, so {target.domain!r} was read as the workflow id." if twice else ""
         return Unknown(
             f"there is no execution {target.workflow_id!r}{run} in the domain {target.domain}; "
-            f"leave the run id out to get the newest run, or see `simpleflow workflow.list {target.domain}`."
+            f"leave the run id out to get the newest run, or see `simpleflow workflow.list {target.domain}`.{hint}"
         )
     return Unknown(f"{error.message}.")

@@ -69,6 +69,14 @@ def test_a_workflow_id_that_was_read_as_the_domain(monkeypatch: pytest.MonkeyPat
     assert hint not in run("workflow.info", "w").stderr
 
 
+def test_a_domain_that_was_read_as_the_workflow_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    command_line.use(monkeypatch, Failing(refused("UnknownResourceFault", "Unknown execution")))
+    hint = "SWF_DOMAIN is set, so 'mine' was read as the workflow id."
+    monkeypatch.setenv("SWF_DOMAIN", "mine")
+    assert hint in run("workflow.history", "mine", "w").stderr
+    assert hint not in run("workflow.history", "w", "run-id").stderr
+
+
 def test_the_endpoint_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     command_line.use(monkeypatch, None)
     named: list[str | None] = []
