@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def test_a_database_that_is_damaged_inside(serve: Callable[..., Started], tmp_pa
     service = serve()
     start_and_terminate(service.client())
     service.end()
-    with sqlite3.connect(tmp_path / "swf.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "swf.db")) as connection, connection:
         connection.execute("DELETE FROM closed_index")
         connection.execute("DELETE FROM closed_runs")
         connection.execute("UPDATE events SET body = '{' WHERE event_id = 1")
@@ -238,7 +239,7 @@ def test_a_database_that_is_damaged_inside(serve: Callable[..., Started], tmp_pa
 
 def test_a_database_of_a_newer_version(serve: Callable[..., Started], tmp_path: Path) -> None:
     serve().end()
-    with sqlite3.connect(tmp_path / "swf.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "swf.db")) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     code, told = refused("--db", tmp_path / "swf.db", "--port", 0)
@@ -273,7 +274,7 @@ def test_check_beside_the_server_and_repair_after_it(serve: Callable[..., Starte
     refusal = run("service.check", "--db", db, "--repair")
     assert refusal.returncode == 1 and f"is in use by process {service.process.pid}" in refusal.stderr
     service.end()
-    with sqlite3.connect(db) as connection:
+    with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute("DELETE FROM closed_index")
     connection.close()
     found = run("service.check", "--db", db)
@@ -290,7 +291,7 @@ def test_check_tells_of_damage_that_it_cannot_mend(serve: Callable[..., Started]
     service = serve()
     start_and_terminate(service.client())
     service.end()
-    with sqlite3.connect(db) as connection:
+    with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute("DELETE FROM events WHERE event_id = 2")
     connection.close()
     for arguments in (("--db", db), ("--db", db, "--repair")):

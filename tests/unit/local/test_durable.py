@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,7 @@ def test_no_activity_begins_before_its_decision_is_durable(kept: Kept, monkeypat
 
     @activity.with_attributes()
     def look() -> None:
-        with sqlite3.connect(kept.db) as reader:
+        with closing(sqlite3.connect(kept.db)) as reader, reader:
             seen.extend(row[0] for row in reader.execute("SELECT body LIKE '%ActivityTaskScheduled%' FROM events"))
 
     class Looks(Workflow):

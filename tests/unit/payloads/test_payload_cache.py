@@ -2,6 +2,7 @@ import logging
 import os
 import pickle
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_it_is_bounded_and_the_least_used_leave(opened: Cache) -> None:
 def test_nothing_is_ever_unpickled(opened: Cache, directory: Path, caplog: pytest.LogCaptureFixture, size: int) -> None:
     opened.put("digest", b"x" * size)
     bomb = pickle.dumps(Bomb())
-    with sqlite3.connect(directory / "cache.db") as database:
+    with closing(sqlite3.connect(directory / "cache.db")) as database, database:
         database.execute("UPDATE Cache SET mode = 4, filename = NULL, value = ?", (bomb,))
     database.close()
     assert opened.get("digest") is None
