@@ -40,9 +40,12 @@ class Embedded:
 
     def revive(self) -> None:
         """Start the service again, at the same address, if it has died. Raises EmbeddedError."""
-        with _lock(self.db):
-            if not _answers(self.url):
-                _announced(_spawn(self.db, urlsplit(self.url).port or 0), self.db)
+        try:
+            with _lock(self.db):
+                if not _answers(self.url):
+                    _announced(_spawn(self.db, urlsplit(self.url).port or 0), self.db)
+        except OSError as error:
+            raise EmbeddedError(f"the embedded service cannot be started again beside {self.db}: {error}.") from error
 
 
 @dataclass(frozen=True, slots=True)

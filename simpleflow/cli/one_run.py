@@ -77,10 +77,11 @@ def run(asked: Asked, place: Place, stdout: LineWatcher) -> int:
         if ended is None:
             patience = PATIENCE_SECONDS + ENDING_SECONDS
             screen.say(f"stopping; activities that run have {PATIENCE_SECONDS:g} s to finish")
-    except SwfError as error:
+    except (SwfError, EmbeddedError) as error:
+        told = failed(error) if isinstance(error, SwfError) else click.ClickException(str(error))
         if key is None:
-            raise failed(error) from None
-        raise click.ClickException(f"{failed(error).message}\nto go on: {asked.go_on(key.workflow_id)}") from None
+            raise told from None
+        raise click.ClickException(f"{told.message}\nto go on: {asked.go_on(key.workflow_id)}") from None
     except (EncodeError, InvalidTask, JumboTooLargeError) as error:
         raise Refusal(str(error)) from None
     except PayloadError as error:

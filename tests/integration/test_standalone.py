@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +180,46 @@ def test_stopped_and_resumed(
     (tmp_path / "go").touch()
     done = run("standalone", "--embedded", "slow.Slow", "--resume", "w")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3"), done.stderr
+
+
+@pytest.mark.parametrize("trouble", ["port", "directory"])
+def test_a_service_that_cannot_be_started_again_is_told_with_the_way_on(
+    command: list[str], environment: dict[str, str], tmp_path: Path, trouble: str
+) -> None:
+    """Its port is somebody else's meanwhile, or its directory has gone."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    running = subprocess.Popen(
+        [*command, "standalone", "--embedded", "slow.Slow", "--input", "[1]", "--workflow-id", "w"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until((tmp_path / "started").exists, "the start of the activity", _LIMIT)
+    service = json.loads((tmp_path / ".simpleflow" / "swf.url").read_text())
+    running.send_signal(signal.SIGSTOP)
+    os.kill(service["pid"], signal.SIGKILL)
+    processes.wait_for_end(service["pid"])
+    with ExitStack() as stack:
+        if trouble == "port":
+            here = stack.enter_context(socket.create_server(("127.0.0.1", int(service["url"].rpartition(":")[2]))))
+            threading.Thread(target=_turn_away, args=(here,), daemon=True).start()
+            stack.callback(here.shutdown, socket.SHUT_RDWR)
+        else:
+            (tmp_path / ".simpleflow").rename(tmp_path / "elsewhere")
+        running.send_signal(signal.SIGCONT)
+        _, told = running.communicate(timeout=_LIMIT)
+    assert running.returncode == 1
+    assert ("Cannot listen on port" if trouble == "port" else "cannot be started again beside") in told
+    assert "to go on: simpleflow standalone slow.Slow --resume w" in told
+    assert "Traceback" not in told
+
+
+def _turn_away(here: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            here.accept()[0].close()
 
 
 def test_there_is_nothing_to_resume(run: Run) -> None:
