@@ -129,15 +129,28 @@ class Decider:
         self._tasks.put(None)
 
     def _drain(self, client: Client) -> None:
-        """Answer what waits on the own list: nobody else will look there."""
+        """Answer what waits on the own list: nobody else will look there for a while."""
+        if self._own_list is None:
+            return
         own = {"domain": self._domain, "taskList": {"name": self._own_list}}
+        polling = self._connect()
+        # then SWF hands them on; a service that takes no notice is not to keep this process
+        limit = threading.Timer(AFFINITY_SECONDS, polling.hang_up)
+        limit.daemon = True
+        if not self._patient:
+            limit.start()
         try:
-            while self._own_list is not None and client.call("CountPendingDecisionTasks", own)["count"]:
-                work = poll_decision(client, self._domain, self._own_list, self._identity, since_last=True)
+            while polling.call("CountPendingDecisionTasks", own)["count"]:
+                work = poll_decision(
+                    polling, self._domain, self._own_list, self._identity, since_last=True, pager=client
+                )
                 if work is not None:
                     self.handle(client, work, leaving=True)
         except SwfError as error:
             logger.warning("tasks may be left on %s; SWF hands them on after a while: %s", self._own_list, error)
+        finally:
+            limit.cancel()
+            polling.close()
 
     # -- polling
 

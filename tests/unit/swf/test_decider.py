@@ -18,6 +18,7 @@ from simpleflow.exceptions import DecisionDeadlock
 from simpleflow.payloads import codec
 from simpleflow.replay.engine import Engine
 from simpleflow.replay.work import RunKey
+from simpleflow.swf import decider as deciders
 from simpleflow.swf.decider import AFFINITY_SECONDS, Decider, missing_types
 from simpleflow.swf.errors import Refused, Unreachable
 from simpleflow.swf.find import Workflows
@@ -345,6 +346,17 @@ def test_what_waits_on_the_own_list_is_answered_before_the_end() -> None:
     assert world.client.call("CountPendingDecisionTasks", count)["count"] == 0
 
 
+def test_a_service_that_takes_no_notice_does_not_keep_a_decider(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(deciders, "AFFINITY_SECONDS", 0.01)
+    world = World(Triples)
+    world.decider._patient = False
+    monkeypatch.setattr(world.decider, "_connect", lambda: Waiting(world, task_comes=False))
+    world.decider._drain(world.client)
+    assert "tasks may be left" in caplog.text
+
+
 def test_a_decider_goes_on_with_the_list_of_the_one_whose_place_it_takes() -> None:
     world = World(Triples)
     world.decider = world.new_decider(own_list="decide-0")
@@ -441,6 +453,9 @@ class Waiting:
 
     def hang_up(self) -> None:
         self._over.set()
+
+    def close(self) -> None:
+        """There is no connection."""
 
 
 @pytest.mark.parametrize("task_comes", [True, False])
