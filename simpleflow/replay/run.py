@@ -19,13 +19,17 @@ from datetime import datetime
 from random import Random
 from typing import Any, NoReturn
 
+from greenlet import GreenletExit
+
 from .. import task
 from ..activity import PRIORITY_NOT_SET, Activity
 from ..canvas import FuncGroup, as_member
 from ..exceptions import (
     DecisionAbandoned,
+    DecisionDeadlock,
     DuplicateTaskId,
     ExecutionBlocked,
+    RunEvicted,
 )
 from ..futures import Failure, Future, Ripples
 from ..history import History
@@ -59,6 +63,10 @@ class Stopped(BaseException):
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
+
+
+#: What comes out of the author's code, and is no way in which that ends.
+_NOT_THE_AUTHORS = (Stopped, RunEvicted, DecisionDeadlock, GreenletExit, KeyboardInterrupt)
 
 
 class Run:
@@ -222,7 +230,9 @@ class Run:
                     raise failure.exception.with_traceback(None)
         except ExecutionBlocked:
             self._ask_for_restart()
-        except (Exception, SystemExit) as error:
+        except _NOT_THE_AUTHORS:
+            raise
+        except BaseException as error:  # asyncio.CancelledError, say
             self.give_up_without_memory(error)
             self._fix(ending_of(error, self.fields))
         else:

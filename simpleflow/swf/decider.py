@@ -25,7 +25,7 @@ from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismErro
 from ..log import Payload
 from ..payloads.objects import fields
 from ..registry import registry
-from ..replay.endings import ending_of, failed
+from ..replay.endings import failed
 from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism, find_class
 from ..replay.events import CLOSING
 from ..replay.work import Decisions, DecisionWork, MissingType
@@ -204,9 +204,9 @@ class Decider:
         except SwfError as error:
             logger.warning("%s: the decision is given up: %s", _name(work), error)
             self._engine.drop(work.key)
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             raise
-        except BaseException:  # one execution must not end the decider of the others, with asyncio.CancelledError say
+        except BaseException:  # one execution must not end the decider of the others, with sys.exit in __init__ say
             logger.exception("%s: the decision is given up", _name(work))
             self._engine.drop(work.key)
 
@@ -235,10 +235,6 @@ class Decider:
         except DecisionAbandoned as error:
             logger.error("%s: not decided now, SWF will offer it again: %s", _name(work), error)
             return None
-        except (Exception, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # of the workflow
-            return Decisions((ending_of(error, fields()).wire,), closes=True)
 
     def _fails_on_nondeterminism(self, work: DecisionWork) -> bool:
         workflow = find_class(self._workflows.find, work.workflow_type, work.events[0], fields())

@@ -282,6 +282,6 @@ def test_who_may_not_look_repeats_the_call(connect: Any) -> None:
 @pytest.mark.parametrize("attempts", ["0", "-3"])
 def test_a_call_is_tried_once_at_least(monkeypatch: pytest.MonkeyPatch, attempts: str) -> None:
     monkeypatch.setenv("SWF_CONNECTION_RETRIES", attempts)
-    access = Access(URL, "us-east-1", "us-east-1", "swf", Credentials("key"), None)
+    access = Access(URL, "us-east-1", "us-east-1", "swf", Renewing(Credentials("key")), None)
     transport = Transport(Response(200, {}))
     assert Client(access=access, carrier=lambda url, bundle: transport).call("ListDomains", {}) == {}
