@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.01
 
 
 class Stop:
-    """Ctrl-C and SIGTERM from now on, without a thread, since processes are to be forked. Only for the main thread."""
+    """Signals that ask to stop from now on; without a thread, since processes are to be forked. For the main thread."""
 
     def __init__(self) -> None:
         self._arrivals = Arrivals(STOPPING)

@@ -90,7 +90,7 @@ def run(asked: Asked, place: Place, stdout: LineWatcher) -> int:
         crew.stop(patience, stop)
         relay.end()
     if ended is None:
-        click.echo(f"stopped; to go on: {asked.go_on(key.workflow_id)}", err=True)
+        screen.say(f"stopped; to go on: {asked.go_on(key.workflow_id)}")
         return Exit.INTERRUPTED
     return _tell(ended, stdout)
 

@@ -70,10 +70,10 @@ class Screen:
             self._write(STDERR, "".join(f"{line}\n" for line in self._picture).encode())
 
     def _write(self, stream: int, data: bytes) -> None:
-        if stream == STDOUT:
-            self._stdout.flush()
-            self._stdout.complete = data.endswith(b"\n")
         with contextlib.suppress(OSError):  # nobody reads any more; what the workflow does goes on
+            if stream == STDOUT:
+                self._stdout.complete = data.endswith(b"\n")
+                self._stdout.flush()
             while data:
                 data = data[os.write(stream, data) :]
 

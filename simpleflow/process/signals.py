@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+#: What asks a process to stop. SIGHUP, of a terminal that is closed, not where nohup has it ignored.
+STOPPING = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    *(() if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)),
+)
 
 
 def nothing(number: int, frame: FrameType | None) -> None:
@@ -30,20 +35,26 @@ def signal_name(number: int) -> str:
 class Arrivals:
     """The signals that this process gets from now on, until ``close``. Only for the main thread.
 
-    ``fileno`` is for selectors; ``take`` gives the numbers that have arrived, waiting for the first one.
+    ``fileno`` is for selectors; ``take`` gives the numbers that have arrived, waiting for the first one. SIGHUP arrives
+    once: the kernel and the shell may both tell of the one terminal, and a second signal would mean to hurry.
     """
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._hung_up = False
         self._former: dict[int, Any] = {number: signal.signal(number, nothing) for number in numbers}
 
     def fileno(self) -> int:
         return self._reader.fileno()
 
     def take(self) -> set[int]:
-        return set(self._reader.recv(4096))
+        found = set(self._reader.recv(4096))
+        if self._hung_up:
+            found.discard(signal.SIGHUP)
+        self._hung_up = self._hung_up or signal.SIGHUP in found
+        return found
 
     def close(self) -> None:
         for number, handler in self._former.items():
@@ -64,7 +75,7 @@ class Arrivals:
 
 
 def stop_on_signals(on_second: Callable[[], object] = lambda: None) -> threading.Event:
-    """An event that is set at the first SIGTERM or SIGINT, whatever the main thread is doing then.
+    """An event that is set at the first signal that asks to stop, whatever the main thread is doing then.
 
     ``on_second`` is called at the next ones, in another thread.
     """

@@ -1,8 +1,8 @@
 """Keeps processes running: deciders, workers.
 
 The supervisor has one thread and waits for two things only: signals, among them SIGCHLD, and the moment when a child
-that died young is to be replaced. SIGTERM or SIGINT asks the children to end and waits for them; a second one kills
-them with all that they have started. A supervisor that is killed takes its children along (``parent``).
+that died young is to be replaced. SIGTERM, SIGINT or SIGHUP asks the children to end and waits for them; a second one
+kills them with all that they have started. A supervisor that is killed takes its children along (``parent``).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Supervisor:
         self._early_deaths = dict.fromkeys(range(count), 0)
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT. Returns 0, or KILLED if a second signal did not let the children finish."""
+        """Until it is asked to stop. Returns 0, or KILLED if a second signal did not let the children finish."""
         with Arrivals((*STOPPING, signal.SIGCHLD)) as arrivals, selectors.DefaultSelector() as selector:
             selector.register(arrivals, selectors.EVENT_READ)
             self._title("running")

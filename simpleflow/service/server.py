@@ -60,7 +60,7 @@ class Options:
 
 
 def run(options: Options, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. `announce` is given the URL once connections are accepted.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then drain. `announce` is given the URL once connections are accepted.
 
     Raises CannotServe, KeyFileError or StoreError when it cannot start, StoreRefused also when it cannot go on.
     """
@@ -138,6 +138,14 @@ def _connection_limit() -> int:
     return _MAX_CONNECTIONS
 
 
+#: SIGHUP, of a terminal that is closed, not where nohup has it ignored.
+_STOPPING = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    *(() if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)),
+)
+
+
 class Server:
     """Serves until it is told to stop or gives up, then drains."""
 
@@ -163,7 +171,7 @@ class Server:
         loop = asyncio.get_running_loop()
         connections.tick(self._clock.now_ms())
         server = await loop.create_server(connections.make, sock=listener, backlog=_BACKLOG)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPPING:
             with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(number, self.stop)
         ready()

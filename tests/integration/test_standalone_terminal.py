@@ -77,6 +77,32 @@ class Started:
         return self.process.returncode, out, told
 
 
+def test_a_terminal_that_is_closed_stops_it_as_ctrl_c_does(here: Path, environment: dict[str, str]) -> None:
+    pid, leader = pty.fork()
+    if pid == 0:
+        os.chdir(here)
+        os.execve(sys.executable, [*COMMAND, "--embedded", "authors.Waits", "--workflow-id", "w"], environment)
+    wait_until((here / "started").exists, "the start of the activity", LIMIT)
+    os.close(leader)
+    os.kill(pid, signal.SIGHUP)  # the shell tells it once more, and that does not mean to hurry
+    (here / "go").touch()
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    resumed = Started(here, environment, "--embedded", "authors.Waits", "--resume", "w")
+    code, out, told = resumed.end()
+    assert (code, out.splitlines()[-1]) == (0, "7"), told
+
+
+def test_nohup_keeps_it_running(here: Path, environment: dict[str, str]) -> None:
+    command = ["nohup", *COMMAND, "--embedded", "authors.Waits", "--workflow-id", "w"]
+    process = subprocess.Popen(command, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    wait_until((here / "started").exists, "the start of the activity", LIMIT)
+    process.send_signal(signal.SIGHUP)
+    (here / "go").touch()
+    out, _ = process.communicate(timeout=LIMIT)
+    assert (process.returncode, out.splitlines()[-1]) == (0, b"7")
+
+
 @pytest.mark.parametrize("columns", [80, 160])
 def test_on_a_terminal_stdout_stays_clean_and_the_screen_is_left_clean(
     here: Path, environment: dict[str, str], columns: int
