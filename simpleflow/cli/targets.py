@@ -77,12 +77,23 @@ def read_target(shape: Shape, words: Sequence[str], option: str | None) -> Targe
     if without:
         return _target(shape, str(variable), rest)
     if shape.fits(len(rest)):
-        raise Refusal("the domain is missing: give it as the first argument, with --domain, or in SWF_DOMAIN.")
+        told = "the domain is missing: give it as the first argument, with --domain, or in SWF_DOMAIN."
+        if rest:
+            told += f" If {rest[0]!r} is the domain, {shape.needs[len(rest) - 1]} is missing."
+        raise Refusal(told)
     raise Refusal(f"{_counted(rest)}; expected {shape.usage}.")
 
 
 def _target(shape: Shape, domain: str, words: list[str], passed_over: str | None = None) -> Target:
-    return Target(domain, dict(zip(shape.needs + shape.takes, words, strict=False)), passed_over)
+    named = dict(zip(shape.needs + shape.takes, words, strict=False))
+    for name, word in (("DOMAIN", domain), *named.items()):
+        if not word:
+            raise Refusal(f"{name} is empty; expected {shape.usage}.")
+    try:
+        domain.encode()
+    except UnicodeEncodeError:
+        raise Refusal(f"the domain {domain!r} is not UTF-8; see --domain and SWF_DOMAIN.") from None
+    return Target(domain, named, passed_over)
 
 
 def _counted(words: list[str]) -> str:

@@ -1,5 +1,7 @@
 """Every combination of ``--domain``, SWF_DOMAIN and words."""
 
+import re
+
 import pytest
 
 from simpleflow.cli.exits import Refusal
@@ -122,3 +124,21 @@ def test_a_run_id_may_be_quoted_as_in_a_url(given: str, meant: str) -> None:
 def test_the_words_have_names() -> None:
     target = read_target(TASK, ["w", "t"], "d")
     assert (target.workflow_id, target.run_id, target.words["TASK_ID"]) == ("w", None, "t")
+
+
+@pytest.mark.parametrize(
+    ("shape", "words", "told"),
+    [
+        (EXECUTION, ["w"], r"the domain is missing: .*\. If 'w' is the domain, WORKFLOW_ID is missing\.$"),
+        (TASK, ["d", "w"], r"the domain is missing: .*\. If 'd' is the domain, TASK_ID is missing\.$"),
+        (DOMAIN, [], r"the domain is missing: .*, or in SWF_DOMAIN\.$"),
+        (EXECUTION, ["d", ""], r"^WORKFLOW_ID is empty; expected \[DOMAIN\] WORKFLOW_ID \[RUN_ID\]\.$"),
+        (EXECUTION, ["", "w"], r"^DOMAIN is empty; expected"),
+        (EXECUTION, ["d\udcff", "w"], r"the domain 'd\\udcff' is not UTF-8"),
+    ],
+)
+def test_what_is_missing_is_named(shape: Shape, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SWF_DOMAIN", raising=False)
+    with pytest.raises(Refusal) as refused:
+        read_target(shape, words, None)
+    assert re.search(told, refused.value.message)
