@@ -14,6 +14,7 @@ from typing import Any
 
 from . import logging_context, settings
 from .utils import json_dumps
+from .utils.quiet import colored_lines
 
 RED = "\x1b[31m"
 GREEN = "\x1b[32m"
@@ -69,12 +70,16 @@ class Payload:
 class SimpleflowFormatter(logging.Formatter):
     """``<date> <LEVEL> [process=<name>, pid=<n>]: <message>``, the date in UTC.
 
-    In the brackets there is also what the logging context says of the task.
+    In the brackets there is also what the logging context says of the task. Of what a terminal obeys in the texts of
+    others only colours are left.
     """
 
     def __init__(self, color: ColorModes = ColorModes.AUTO) -> None:
         super().__init__()
         self.color = color
+
+    def format(self, record: logging.LogRecord) -> str:
+        return colored_lines(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         level = colorize(record.levelname, record.levelname, self.color)

@@ -17,10 +17,10 @@ from ..process.perform import ActivityCallData, Completed, Failed, Middlewares, 
 from ..replay.events import ATTRIBUTES, of_type
 from ..replay.work import Event, RunKey
 from ..swf.work import whole_history
+from ..utils.quiet import plain_lines
 from . import programs
 from .calling import Call, swf_command
 from .exits import Exit, Refusal, Unknown
-from .formats import plain_lines
 from .inputs import read_input
 from .output import watched_stdout, write_last_line
 from .targets import EXECUTION, read_target

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from ..history import History
 from ..swf.stats.base import WorkflowStats
 from ..swf.stats.path import Span, spans
-from .formats import one_line
+from ..utils.quiet import one_line
 from .progress import duration
 
 _END = "\x1b[0m"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .formats import one_line
+from ..utils.quiet import one_line
 
 #: Fill and border of a task by its state.
 _COLORS = {

@@ -16,9 +16,9 @@ from ..replay.work import RunKey
 from ..swf.client import Client
 from ..swf.errors import Refused, SwfError, Unreachable
 from ..swf.start import End, end_of
+from ..utils.quiet import one_line, plain_lines
 from . import calling
 from .exits import Exit
-from .formats import one_line, plain_lines
 
 Found = TypeVar("Found")
 

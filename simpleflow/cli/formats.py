@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,6 +14,7 @@ from itertools import islice
 from typing import Any, TextIO
 
 from ..utils import serialize_complex_object
+from ..utils.quiet import one_line, plain_lines, quiet_json
 
 Row = Mapping[str, Any]
 
@@ -30,11 +30,6 @@ _STATES = {
 }
 _END = "\x1b[0m"
 _INDENT = 4
-#: What a terminal obeys: controls, ends of lines, and marks that turn the order of the text after them around.
-_OBEYED = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-_CONTROL = re.compile(f"[{_OBEYED}]")
-_CONTROL_IN_LINES = re.compile(rf"(?![\n\t])[{_OBEYED}]")
-_CONTROL_IN_JSON = re.compile(rf"(?!\n)[{_OBEYED}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +84,6 @@ class Look:
         text = one_line(self.text(value))
         color = _STATES.get(text.lower()) if self.colored else None
         return f"{color}{text}{_END}" if color else text
-
-
-def one_line(text: str) -> str:
-    """Without line ends and what else a terminal would obey."""
-    return _CONTROL.sub(_escape, text)
-
-
-def plain_lines(text: str) -> str:
-    """With its line ends and tabs, without what else a terminal would obey."""
-    return _CONTROL_IN_LINES.sub(_escape, text)
-
-
-def quiet_json(text: str) -> str:
-    """The same JSON without what a terminal would obey: escapes stand for it."""
-    return _CONTROL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
 
 
 def _is_utf8(stream: TextIO) -> bool:

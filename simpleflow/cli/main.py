@@ -19,8 +19,8 @@ from click.shell_completion import CompletionItem, FishComplete, add_completion_
 
 from .. import __version__, log, settings
 from ..settings import SettingError
+from ..utils.quiet import plain_lines
 from .exits import MEANINGS, Exit
-from .formats import plain_lines
 from .options import SettingOption, listing_options
 from .output import Output, leave_stdout
 from .values import TEXT

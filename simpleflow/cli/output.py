@@ -16,8 +16,9 @@ from typing import Any, TextIO
 
 import click
 
+from ..utils.quiet import quiet_json
 from .exits import Refusal
-from .formats import FORMATS, OBJECTS, STREAMING, WRITERS, Look, Row, quiet_json, write_document
+from .formats import FORMATS, OBJECTS, STREAMING, WRITERS, Look, Row, write_document
 
 __all__ = [
     "FORMATS",

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..replay.events import ATTRIBUTES
 from ..replay.work import Event
-from .formats import one_line
+from ..utils.quiet import one_line
 
 WAITING, RUNNING, COMPLETED, FAILED, CANCELED = "waiting", "running", "completed", "failed", "canceled"
 

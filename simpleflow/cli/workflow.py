@@ -23,9 +23,9 @@ from ..process.perform import Middlewares
 from ..service.database import StoreError
 from ..settings import SettingError
 from ..tracebacks import author_traceback
+from ..utils.quiet import plain_lines
 from . import programs
 from .exits import exit_of
-from .formats import plain_lines
 from .inputs import read_input, split_tags
 from .options import domain_option
 from .output import Refusal, watched_stdout, write_last_line, write_started

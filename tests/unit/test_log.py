@@ -48,6 +48,12 @@ def test_a_line_with_an_exception() -> None:
     assert lines[-1] == "ValueError: bad"
 
 
+def test_what_a_terminal_would_obey_is_escaped_but_for_colours() -> None:
+    text = "a\x1b]0;title\x07 \x1b[2J\x1b[31mred\x1b[0m \u202eback\r\n\tnext \x9b"
+    line = log.SimpleflowFormatter(log.ColorModes.NEVER).format(_record(text))
+    assert line.endswith("a\\x1b]0;title\\x07 \\x1b[2J\x1b[31mred\x1b[0m \\u202eback\\r\n\tnext \\x9b")
+
+
 def test_a_line_in_colour() -> None:
     line = log.SimpleflowFormatter(log.ColorModes.ALWAYS).format(_record(level=logging.CRITICAL))
     assert f" {log.RED}CRITICAL{log.END} " in line
