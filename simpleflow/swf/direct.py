@@ -87,6 +87,9 @@ class Direct:
     def _connect(self) -> socket.socket:
         connected = socket.create_connection((self._host, self._port), CONNECT_TIMEOUT)
         try:
+            if connected.getsockname() == connected.getpeername():
+                # by chance from this port, on which nobody listens: it would even keep the service from coming back
+                raise ConnectionRefusedError("the connection has met itself")
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             return connected if self._tls is None else self._tls.wrap_socket(connected, server_hostname=self._host)

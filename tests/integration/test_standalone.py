@@ -203,7 +203,7 @@ def test_a_service_that_cannot_be_started_again_is_told_with_the_way_on(
     processes.wait_for_end(service["pid"])
     with ExitStack() as stack:
         if trouble == "port":
-            here = stack.enter_context(socket.create_server(("127.0.0.1", int(service["url"].rpartition(":")[2]))))
+            here = stack.enter_context(_taken(int(service["url"].rpartition(":")[2])))
             threading.Thread(target=_turn_away, args=(here,), daemon=True).start()
             stack.callback(here.shutdown, socket.SHUT_RDWR)
         else:
@@ -214,6 +214,19 @@ def test_a_service_that_cannot_be_started_again_is_told_with_the_way_on(
     assert ("Cannot listen on port" if trouble == "port" else "cannot be started again beside") in told
     assert "to go on: simpleflow standalone slow.Slow --resume w" in told
     assert "Traceback" not in told
+
+
+def _taken(port: int) -> socket.socket:
+    """Listens there; the crew goes on connecting, and a connection may for a moment have the port for its own end."""
+    taken: list[socket.socket] = []
+
+    def listens() -> bool:
+        with suppress(OSError):
+            taken.append(socket.create_server(("127.0.0.1", port)))
+        return bool(taken)
+
+    wait_until(listens, f"port {port}")
+    return taken[0]
 
 
 def _turn_away(here: socket.socket) -> None:

@@ -257,6 +257,18 @@ def test_a_server_for_which_nobody_vouches_is_refused(serve: Callable[..., Serve
         transport(serve([OK], tls=tls).url).post({}, b"", 20)
 
 
+def test_a_connection_that_meets_itself_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as alone:
+        alone.bind(("127.0.0.1", 0))
+        port = alone.getsockname()[1]
+        alone.connect(("127.0.0.1", port))  # as it happens where the port of the other end is taken for this one
+        met = alone.dup()
+    monkeypatch.setattr(socket, "create_connection", lambda *arguments: met)
+    with pytest.raises(ConnectionRefusedError, match="met itself"):
+        Direct(f"http://127.0.0.1:{port}", None).post({}, b"", 20)
+    assert met.fileno() == -1
+
+
 # -- proxies
 
 
