@@ -17,6 +17,7 @@ from . import failures, names
 from . import state as s
 from .arguments import Holes, encoded, filled, same
 from .decisions import Wire, decision
+from .endings import failed
 from .state import Key, Record
 
 
@@ -233,6 +234,11 @@ class SideEffect(Owner):
 
     def decision(self) -> Wire:
         return decision("RecordMarker", markerName=s.SIDE_EFFECT, details=self.input)
+
+    def conclude(self, record: Record) -> None:
+        if "cause" in record.attributes:  # its value stands nowhere: a replay would go on with another one
+            told = f"the side effect {self.name!r} could not be recorded: {record.attributes['cause']}"
+            self.run.end(failed(told))
 
 
 class SignalCall(Call):

@@ -440,6 +440,21 @@ def test_side_effects_are_claimed_by_position_and_name() -> None:
         )
 
 
+def test_a_side_effect_that_swf_does_not_record_fails_the_execution() -> None:
+    history = Written(of(lambda self: [self.side_effect(lambda: 1, "one"), self.submit(a).result]))
+    history.begin()
+    decided = history.end()
+    history.add(
+        "RecordMarkerFailed",
+        markerName="simpleflow.side_effect",
+        cause="OPERATION_NOT_PERMITTED",
+        decisionTaskCompletedEventId=decided,
+    )
+    history.scheduled(a, 1, [])
+    (wire,) = history.decide().decisions
+    assert given(wire)["reason"] == "the side effect 'one' could not be recorded: OPERATION_NOT_PERMITTED"
+
+
 def effects(*values: Any) -> Any:
     """Code that takes side effects and waits in between: 0 is a wait, a text a side effect of that name."""
 
