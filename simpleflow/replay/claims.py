@@ -127,7 +127,8 @@ class Claims:
             owner.conclude(record)
 
     def _waiting_record(self, owner: Any) -> Record | None:
-        queue = self.unclaimed.get(owner.key)
+        key = self._key_of_record(owner)
+        queue = self.unclaimed.get(key)
         if not queue:
             return None
         place = 0
@@ -138,5 +139,16 @@ class Claims:
                 place = next((n for n, record in enumerate(queue) if record.outcome is None), len(queue))
         record = queue.pop(place) if place < len(queue) else None
         if not queue:
-            del self.unclaimed[owner.key]
+            del self.unclaimed[key]
         return record
+
+    def _key_of_record(self, owner: Any) -> s.Key:
+        """Its own, or that of a signal that was refused without its name, if that came first."""
+        key: s.Key = owner.key
+        if not isinstance(owner, calls.SignalCall):
+            return key
+        refused = (s.SIGNAL, (owner.target, owner.target_run, None))
+        return min((k for k in (key, refused) if k in self.unclaimed), key=self._first_event, default=key)
+
+    def _first_event(self, key: s.Key) -> int:
+        return self.unclaimed[key][0].event_id

@@ -13,7 +13,7 @@ from support.histories import Written, given, kinds
 from simpleflow import Workflow, activity, futures
 from simpleflow.activity import RetryPolicy
 from simpleflow.canvas import Chain, FuncGroup, Group
-from simpleflow.exceptions import DecisionAbandoned, InvalidTask, TaskException, TaskFailed
+from simpleflow.exceptions import DecisionAbandoned, ExecutionBlocked, InvalidTask, TaskException, TaskFailed
 from simpleflow.registry import full_name
 from simpleflow.replay.limits import Limits
 from simpleflow.service.limits import Limits as ServiceLimits
@@ -129,6 +129,32 @@ def test_a_signal_that_was_not_even_initiated_is_not_sent_again_for_ever() -> No
     history.add("ExternalWorkflowExecutionSignaled", workflowExecution={"workflowId": "x"}, initiatedEventId=initiated)
     (ended,) = history.decide().decisions
     assert given(ended)["result"] == '[null,"OPERATION_NOT_PERMITTED"]'
+
+
+def test_nor_by_a_run_that_starts_again_at_each_event() -> None:
+    """SWF does not say which of the signals to a target it refused: it is the one in that place."""
+
+    def run(self: Workflow) -> Any:
+        sent = [self.submit(self.signal(name, workflow_id="x", run_id="y")) for name in ("first", "second", "second")]
+        if not self.submit(self.wait_signal("go")).done:
+            raise ExecutionBlocked()
+        return [future.exception and future.exception.reason for future in sent]
+
+    history = Written(of(run))
+    history.begin()
+    target = {"workflowId": "x", "runId": "y", "decisionTaskCompletedEventId": history.end()}
+    told = {"input": '{"args":[],"kwargs":{},"__propagate":true}'}
+    initiated, failed = "SignalExternalWorkflowExecutionInitiated", "SignalExternalWorkflowExecutionFailed"
+    ids = [history.add(initiated, **target, **told, signalName="first")]
+    history.add(failed, **target, initiatedEventId=0, cause="OPERATION_NOT_PERMITTED")
+    ids.append(history.add(initiated, **target, **told, signalName="second"))
+    for event in ids:
+        history.add("ExternalWorkflowExecutionSignaled", workflowExecution={"workflowId": "x"}, initiatedEventId=event)
+    assert kinds(history.decide()) == []
+    history.end()
+    history.add("WorkflowExecutionSignaled", signalName="go")
+    (ended,) = history.decide().decisions
+    assert given(ended)["result"] == '[null,"OPERATION_NOT_PERMITTED",null]'
 
 
 RATES = {
