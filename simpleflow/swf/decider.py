@@ -24,6 +24,7 @@ from .. import logging_context
 from ..exceptions import DecisionAbandoned, DecisionDeadlock, NondeterminismError, NotFound
 from ..log import Payload
 from ..payloads.objects import fields
+from ..process.forks import forks_end_here
 from ..registry import registry
 from ..replay.endings import failed
 from ..replay.engine import Engine, HistoryNeeded, answer_nondeterminism, find_class
@@ -83,7 +84,6 @@ class Decider:
         self._own_list = (own_list or _own_list(task_list)) if affinity else None
         self._tasks: queue.Queue[tuple[DecisionWork, threading.Event] | None] = queue.Queue()
         self._chance = random.Random()
-        self._pid = os.getpid()
 
     def run(self, stop: threading.Event) -> None:
         """Decide until ``stop`` is set, then answer what has been polled."""
@@ -112,13 +112,14 @@ class Decider:
             return
         work, taken = task
         taken.set()
+        self._carry_out(client, work, leaving=stop.is_set())
+
+    def _carry_out(self, client: Client, work: DecisionWork, leaving: bool) -> None:
         try:
-            self.handle(client, work, leaving=stop.is_set())
+            self.handle(client, work, leaving=leaving)
         except KeyboardInterrupt:  # of the workflow: in this process Ctrl-C is a signal that raises nothing
             logger.exception("%s: the decision is given up", _name(work))
             self._engine.drop(work.key)
-        if os.getpid() != self._pid:
-            os._exit(0)  # `run` has forked this process, which would wait here for ever
 
     def _leave(self, stop: threading.Event, polling: Sequence[Client]) -> None:
         """Let nobody wait for a task who could stop."""
@@ -145,7 +146,7 @@ class Decider:
                     polling, self._domain, self._own_list, self._identity, since_last=True, pager=client
                 )
                 if work is not None:
-                    self.handle(client, work, leaving=True)
+                    self._carry_out(client, work, leaving=True)
         except SwfError as error:
             logger.warning("tasks may be left on %s; SWF hands them on after a while: %s", self._own_list, error)
         finally:
@@ -215,7 +216,7 @@ class Decider:
             logger.error("%s: not decided here for now, it has held the thread before", _name(work))
             return None
         try:
-            with self._watchdog.watching(_name(work), lambda: self._shunned.add(work.key)):
+            with self._watchdog.watching(_name(work), lambda: self._shunned.add(work.key)), forks_end_here():
                 try:
                     return self._engine.decide(work)
                 except HistoryNeeded:
@@ -278,7 +279,8 @@ class Decider:
             return
         events = whole_history(client, work.key)
         if events[-1]["eventType"] in CLOSING:
-            self._engine.closed(work.key, work.workflow_type, events)
+            with forks_end_here():
+                self._engine.closed(work.key, work.workflow_type, events)
 
 
 class _Told:

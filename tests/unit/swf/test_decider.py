@@ -566,6 +566,17 @@ def test_not_even_what_looks_like_ctrl_c(monkeypatch: pytest.MonkeyPatch, caplog
     assert world.finish()["eventType"] == "WorkflowExecutionCompleted"
 
 
+def test_nor_that_while_a_decider_leaves(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Hostile, "error", KeyboardInterrupt())
+    world = World(Hostile)
+    world.start(Hostile)
+    while not world.act():
+        assert world.decide()
+    monkeypatch.setattr(Hostile, "where", "run")
+    world.decider._drain(world.client)
+    assert "the decision is given up" in caplog.text
+
+
 class Forks(Workflow):
     name, version, task_list = "forks", "1", "decide"
     children: ClassVar[list[int]] = []
@@ -576,13 +587,13 @@ class Forks(Workflow):
         return "parent" if child else "child"
 
 
-def test_a_process_that_run_forks_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its clients refuse to work there, so it does no harm before."""
-    world, stop = World(Forks), threading.Event()
+def test_a_process_that_run_forks_ends_and_answers_nothing() -> None:
+    world, pid = World(Forks), os.getpid()
     world.start(Forks)
     work = poll_decision(world.client, "d", "decide", "me")
     assert work is not None
-    world.decider._tasks.put((work, threading.Event()))
-    world.decider._take(world.client, stop)
+    world.decider.handle(world.client, work)
+    if os.getpid() != pid:
+        os._exit(1)
     assert os.waitpid(Forks.children[0], 0)[1] == 0
     assert world.events()[-1]["workflowExecutionCompletedEventAttributes"]["result"] == '"parent"'
