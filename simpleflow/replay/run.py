@@ -34,7 +34,7 @@ from ..exceptions import (
 from ..futures import Failure, Future, Ripples
 from ..history import History
 from ..marker import Marker
-from ..payloads import codec, jumbo, signatures
+from ..payloads import codec, signatures
 from ..payloads.fields import INLINE, Fields
 from . import calls, hooks, startables, task_calls, views
 from . import state as s
@@ -53,8 +53,6 @@ from .state import ExecutionState, Record, Signal
 from .work import Event, MissingType, RunKey
 
 logger = logging.getLogger(__name__)
-
-_REFERENCE = jumbo.PREFIX[0]  # with which no JSON begins
 
 
 class Stopped(BaseException):
