@@ -249,10 +249,7 @@ class FuncFuture(Mirror):
                 return
             try:
                 product = self._group.produce(self._executor, self._scope, self._raises, extra)
-            except (
-                Exception,
-                SystemExit,
-            ) as error:  # whatever the author's function raises is raised where the result is asked for
+            except (Exception, SystemExit) as error:  # raised where the result is asked for
                 if not self.done:
                     self._executor.fail_future(self, error)
                 return
