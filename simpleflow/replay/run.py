@@ -202,7 +202,9 @@ class Run:
             self.ending = failed(f"{self.ending.kind} was refused: {cause}")
 
     def stop(self, error: Exception) -> NoReturn:
-        """Drop the run; the author's code never sees why."""
+        """Drop the run; the author's code never sees why. A hook that caused it only observes: the run goes on."""
+        if self.fibers.observer and self.fibers.running is None:
+            raise Stopped(error)
         self.fatal = error
         self.fibers.halted = True
         if not self.fibers.closed and self.fibers.current() is not None:

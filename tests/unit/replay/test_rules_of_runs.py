@@ -422,6 +422,29 @@ def test_trouble_of_the_world_while_the_response_is_made_gives_the_decision_up()
     assert ended == ["cleaned up"]
 
 
+@pytest.mark.parametrize("name", ["before_replay", "after_replay"])
+def test_trouble_of_the_world_in_a_hook_changes_nothing(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It gives up neither this decision nor the next one of the live run."""
+
+    class Away(Fields):
+        def fetch(self, text: str | None) -> str | None:
+            raise PayloadUnavailable("the store is away")
+
+    def look(self: Workflow, history: Any) -> None:
+        self.executor.decode("simpleflow+s3://away 1")
+
+    workflow = of(lambda self: self.submit(self.wait_signal("s")).result, **{name: look})
+    history = Written(workflow)
+    engine = Engine(lambda *_: workflow, fields=Away())
+    assert history.decide(engine).decisions == ()
+    history.end()
+    history.add("WorkflowExecutionSignaled", signalName="s", input="1")
+    history.begin()
+    (ended,) = engine.decide(history.work(first=4)).decisions
+    assert given(ended)["result"] == "1"
+    assert caplog.text.count(f"{name} of") == 2
+
+
 def works(history: Written, count: int, filler: str = "") -> list[DecisionWork]:
     history.events[0]["workflowExecutionStartedEventAttributes"]["input"] = json.dumps({"args": [], "kwargs": {}})
     history.begin()
