@@ -86,7 +86,7 @@ class Client:
                 again = not isinstance(error, Refused) or error.transient or (lost and carried_out is not None)
                 if attempt == attempts or not again:
                     raise
-                lost = lost or not isinstance(error, Refused) or error.status >= 500
+                lost = lost or _may_be_done(error)
             self._sleep(backed_off(attempt, self._chance))
         raise AssertionError("unreachable")
 
@@ -127,6 +127,12 @@ class Client:
             return orjson.loads(told) if told else {}
         except orjson.JSONDecodeError as error:
             raise Unreachable(f"{operation}: the answer from {self.endpoint_url} is not SWF's: {error}") from error
+
+
+def _may_be_done(error: Refused | Unreachable) -> bool:
+    if isinstance(error, Refused):
+        return error.status >= 500
+    return not isinstance(error.__cause__, ConnectionRefusedError)  # by which nothing was sent
 
 
 def _seen(carried_out: Callable[[], Answer | None]) -> Answer | None:

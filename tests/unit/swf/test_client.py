@@ -263,7 +263,10 @@ def test_what_must_not_be_done_twice_is_looked_for_before_it_is_repeated(connect
     assert (len(transport.sent), len(slept)) == (2, 2)
 
 
-@pytest.mark.parametrize("answers", [[TAKEN], [Response(400, {"__type": "x#ThrottlingException"}), TAKEN]])
+@pytest.mark.parametrize(
+    "answers",
+    [[TAKEN], [Response(400, {"__type": "x#ThrottlingException"}), TAKEN], [ConnectionRefusedError("nobody"), TAKEN]],
+)
 def test_nothing_is_looked_for_while_no_answer_was_lost(connect: Any, answers: list[Any]) -> None:
     client, transport = connect(*answers)
     with pytest.raises(Refused, match="AlreadyStarted"):
