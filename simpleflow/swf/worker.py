@@ -168,6 +168,8 @@ class Worker:
     def _execute(self, work: ActivityWork, stop: threading.Event, on_outcome: Callable[[], object]) -> None:
         running = self._pool.start(work.call)
         self._running.add(running)
+        if self._interrupting:  # it has begun too late to be among those that are cancelled
+            running.cancel()
         with self._heartbeats.watch(work, running) as watch:
             outcome = running.wait(watch.hurry)
             self._running.discard(running)

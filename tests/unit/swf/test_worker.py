@@ -13,6 +13,7 @@ from support.processes import wait_until
 from simpleflow.process.outcome import Canceled, Died, Outcome
 from simpleflow.process.perform import ActivityCallData, Completed, Failed
 from simpleflow.process.pool import Pool, PoolClosed
+from simpleflow.replay.state import INTERRUPTED
 from simpleflow.swf.activity_work import activity_work
 from simpleflow.swf.errors import Refused, Unreachable
 from simpleflow.swf.worker import Clients, Worker, response_to
@@ -78,7 +79,8 @@ class Running:
     def wait(self, on_heartbeat: Callable[[], object]) -> Outcome:
         return self._outcomes.get(timeout=20)
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        self._outcomes.put(Canceled())
 
 
 class FakePool:
@@ -321,6 +323,23 @@ def test_and_executes_what_was_already_on_its_way(house: House, monkeypatch: pyt
     assert house.thread.is_alive()
     house.pool.outcomes.put(Completed("2"))
     assert house.swf.answer()[0] == "RespondActivityTaskCompleted"
+    assert house.ended()
+
+
+def test_and_interrupts_it_if_that_comes_when_the_patience_is_over(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def come_late() -> None:
+        wait_until(lambda: house.worker._interrupting, "the end of the patience")
+        house.swf.tasks.put(task())
+
+    monkeypatch.setattr(house.swf, "hang_up", threading.Thread(target=come_late).start)
+    house.worker._patient, house.worker._patience = False, 0
+    house.start()
+    wait_until(lambda: house.swf.waiting == 1, "the poll")
+    house.stop.set()
+    operation, told = house.swf.answer()
+    assert (operation, told["reason"]) == ("RespondActivityTaskFailed", INTERRUPTED)
     assert house.ended()
 
 
