@@ -17,6 +17,7 @@ from typing import Any
 
 from ..payloads.objects import fields
 from ..process.find import find_workflow
+from ..process.forks import forks_end_here
 from ..process.perform import ActivityCallData, Completed, Middlewares, perform
 from ..replay import names
 from ..replay.audit import audit
@@ -232,10 +233,11 @@ class Driver:
             previous_started_event_id=answer["previousStartedEventId"],
             task_token=answer["taskToken"],
         )
-        decisions = self._engine.decide(work)
-        live = self._engine.live(key)
-        if self._checks and live is not None:
-            check_decisions(live, decisions, history[:started], self._limits)
+        with forks_end_here():
+            decisions = self._engine.decide(work)
+            live = self._engine.live(key)
+            if self._checks and live is not None:
+                check_decisions(live, decisions, history[:started], self._limits)
         if live is not None and getattr(live.workflow_class, "execution_timeout", None) is not None:
             self._timed.add(key.run_id)
         self._respond(work.task_token, decisions)
@@ -316,9 +318,10 @@ class Driver:
         events = self._watch.histories.pop(run.run_id)
         last = events[-1]
         key, name = _key(run), _type_name(events)
-        self._audit(key, events)
-        if self._engine.wants_close(key):
-            self._engine.closed(key, name, events)
+        with forks_end_here():
+            self._audit(key, events)
+            if self._engine.wants_close(key):
+                self._engine.closed(key, name, events)
         self._engine.drop(key)
         timed = run.run_id in self._timed
         self._timed.discard(run.run_id)

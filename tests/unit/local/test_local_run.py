@@ -1,6 +1,7 @@
 import itertools
 import json
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -550,3 +551,18 @@ def test_the_executor_of_old_code() -> None:
 
 def note(context: Any) -> None:
     told.append("noted")
+
+
+def test_a_process_that_run_forks_ends_and_goes_on_with_nothing(check: bool) -> None:
+    here, children = os.getpid(), list[int]()
+
+    class Forks(Workflow):
+        def run(self) -> Any:
+            children.append(os.fork())
+            return self.submit(add, 1).result
+
+    result = local.run(Forks, check_replay=check)
+    if os.getpid() != here:
+        os._exit(1)
+    assert (result, told) == (1, [("add", 1, 0)])
+    assert {os.waitpid(child, 0)[1] for child in children} == {0}
