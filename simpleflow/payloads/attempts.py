@@ -18,14 +18,17 @@ _ROOM = 40
 
 
 def numbered(envelope: dict[str, Any], attempt: int) -> dict[str, Any]:
-    """The input of an attempt, from 1, made of that of another one."""
-    return {**envelope, "meta": {**(envelope.get("meta") or {}), _NAME: attempt}}
+    """The input of an attempt, from 1, made of that of another one; the same if the author's meta has no members."""
+    meta = envelope.get("meta") or {}
+    return {**envelope, "meta": {**meta, _NAME: attempt}} if isinstance(meta, dict) else envelope
 
 
 def attempt_of(value: Any, length: int = 0) -> int | None:
     """The attempt of a decoded input, whose text had ``length`` characters; None if it cannot tell."""
-    meta = value.get("meta") if isinstance(value, dict) else None
-    number = meta.get(_NAME) if isinstance(meta, dict) else None
+    meta = (value.get("meta") if isinstance(value, dict) else None) or {}
+    if not isinstance(meta, dict):
+        return None
+    number = meta.get(_NAME)
     if type(number) is int and number > 0:
         return number
     return 1 if length <= LIMITS["input"] - _ROOM else None
@@ -36,6 +39,7 @@ def attempt_told(text: str | None) -> int | None:
     try:
         inner = INLINE.outer(text) or ""
         # Nearly all inputs need not be read for it.
-        return attempt_of(codec.decode(inner) if f'"{_NAME}"' in inner else None, len(text or ""))
+        told = f'"{_NAME}"' in inner or '"meta"' in inner
+        return attempt_of(codec.decode(inner) if told else None, len(text or ""))
     except (PayloadError, codec.DecodeError):
         return None

@@ -77,6 +77,14 @@ def test_the_number_stands_beside_the_meta_of_the_author() -> None:
     assert [told["meta"] for told in inputs(run)] == [{"mine": 1}, {"mine": 1, "attempt": 2}, {"mine": 1, "attempt": 3}]
 
 
+def test_a_meta_without_members_has_no_place_for_it() -> None:
+    seen.clear()
+    run = outcome(lambda self: self.submit(unnumbered.options(meta="mine"), "x").result)
+    assert run.value == [None, None]
+    assert [told["meta"] for told in inputs(run, "attempts.unnumbered")] == ["mine", "mine"]
+    assert attempts.attempt_told('{"args":[],"kwargs":{},"meta":"mine"}') is None
+
+
 def test_what_the_author_edited_stays_in_the_attempts_after_it() -> None:
     def on_task_failure(self: Workflow, context: Any) -> Any:
         if context.attempt_number > 1:
