@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import zlib
 
 from ..exceptions import InvalidTask
 from .state import RESERVED
@@ -30,10 +29,6 @@ def digest(text: str) -> str:
 def json_digest(text: str) -> str:
     """Of JSON whose texts are written in ASCII, as in the ids that 0.35 has computed."""
     return digest(text if text.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text))
-
-
-def run_digest(run_id: str | None) -> str:
-    return f"{zlib.adler32(run_id.encode()):x}" if run_id else "0"
 
 
 def checked(what: str, name: object, *, longest: int = _LONGEST, free: bool = False, reserved: bool = False) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from ..exceptions import PayloadError
 from ..payloads import codec
 from ..payloads.fields import Fields
-from . import names
+from ..utils.hashing import hex_hash
 from . import state as s
 from .arguments import same
 from .events import ATTRIBUTES
@@ -104,7 +104,7 @@ class Repair:
     def of_child(self, workflow_id: str, prefix: str, name: str, type_name: str) -> Repairing | None:
         """What a child with this id repairs. Ids with numbers have the ``prefix`` of their parent's run."""
         mine = self.repairing
-        old_prefix = f"{name}-{mine.workflow_id}--{names.run_digest(mine.run_id)}--"
+        old_prefix = f"{name}-{mine.workflow_id}--{hex_hash(mine.run_id)}--"
         record = self._children.get(workflow_id.replace(prefix, old_prefix, 1)) or self._children.get(workflow_id)
         if record is None or record.type_name != type_name or record.run_id is None:
             return None

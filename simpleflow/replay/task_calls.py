@@ -14,6 +14,7 @@ from ..payloads import attempts, codec, signatures
 from ..payloads.limits import JumboTooLargeError
 from ..registry import full_name
 from ..task import ActivityTask, WorkflowTask
+from ..utils.hashing import hex_hash
 from . import failures, judging, names
 from . import state as s
 from .arguments import encoded, filled
@@ -397,7 +398,7 @@ class ChildCall(TaskCall):
             ),
             "childPolicy": workflow.child_policy,
         }
-        prefix = f"{task.name}-{run.workflow_id}--{names.run_digest(run.run_id)}--"
+        prefix = f"{task.name}-{run.workflow_id}--{hex_hash(run.run_id)}--"
         numbered = not task.idempotent and getattr(workflow, "get_workflow_id", None) is None
         reader = signatures.reader(workflow.run, f"the result of {full_name(workflow)}")
         return Definition(full_name(workflow), prefix, numbered, attributes, reader)

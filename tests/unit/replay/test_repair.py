@@ -11,9 +11,9 @@ from simpleflow.payloads import codec
 from simpleflow.payloads.fields import INLINE
 from simpleflow.replay.engine import Engine
 from simpleflow.replay.events import ATTRIBUTES
-from simpleflow.replay.names import run_digest
 from simpleflow.replay.repair import Repair, Repairing, repairing_of
 from simpleflow.replay.work import Decisions, DecisionWork, Event, RunKey
+from simpleflow.utils import hex_hash
 
 
 @activity.with_attributes(name="f", version="1", task_list="own")
@@ -108,7 +108,7 @@ def test_another_input_version_or_id_runs(first: Event) -> None:
 
 
 def test_a_child_is_told_the_old_run_of_its_own() -> None:
-    old_prefix = f"workflow-child-old--{run_digest('old run')}--"
+    old_prefix = f"workflow-child-old--{hex_hash('old run')}--"
     kind = {"name": "c", "version": "1"}
     old = [
         *OLD[:1],
