@@ -154,13 +154,14 @@ class Front:
     def _deliver(self, call: Call, outcome: Outcome, lost: StoreError | None) -> None:
         if lost is not None:
             outcome = _failed(faults.internal_failure(str(lost)))
-        if outcome.task is None or call.exchange.listened_to():
+        taken_back = outcome.task if call.operation == "PollForDecisionTask" else None
+        if taken_back is None or call.exchange.listened_to():
             _answer(call.exchange, outcome.status, outcome.body)
-        elif call.operation == "PollForDecisionTask":
-            self._give_back(call, outcome.task)
+        else:
+            self._give_back(call, taken_back)
 
     def _give_back(self, call: Call, token: str) -> None:
-        """A decision task whose decider has left can be decided by another at once; an activity may have begun."""
+        """A decision task whose decider has left can be decided by another at once."""
         try:
             self._durable.abandon_decision_task(token, self._clock.now_ms(), call.region)
         except Fault:
@@ -201,6 +202,7 @@ class Front:
             waiter.wait(self._hold_s)
             return
         self._room.leave(waiter, served=outcome.task is not None)
+        exchange.on_leave = None  # a worker that stops says no more, and still takes the task that it gets
         self._finish(call, outcome)
 
 

@@ -345,6 +345,30 @@ def test_a_decision_task_is_given_to_another_when_the_answer_finds_nobody(ready:
     drive(ready, act)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_an_activity_task_is_given_to_a_worker_that_hangs_up_meanwhile(ready: Rig, waits: bool) -> None:
+    """It takes what it still gets; nobody else could, until the timeout of the task."""
+
+    async def act(bench: Bench) -> None:
+        await bench.call("StartWorkflowExecution", START)
+        decision = await bench.call("PollForDecisionTask", POLL)
+        answer = {"taskToken": decision["taskToken"], "decisions": [schedule("a")]}
+        if waits:
+            worker = bench.ask("PollForActivityTask", POLL)
+            bench.ask("RespondDecisionTaskCompleted", answer)
+        else:
+            await bench.call("RespondDecisionTaskCompleted", answer)
+            worker = bench.ask("PollForActivityTask", POLL)
+        while bench.room.count(NAME._replace(kind="activity")):
+            await asyncio.sleep(0)
+        worker.hung_up = True
+        assert worker.exchange.on_leave is None and not worker.answered
+        await turns()
+        assert json.loads(worker.body)["activityId"] == "a"
+
+    drive(ready, act)
+
+
 def test_a_decision_task_stays_with_a_decider_that_lost_a_further_page_of_it(ready: Rig) -> None:
     async def act(bench: Bench) -> None:
         await bench.call("StartWorkflowExecution", START)
