@@ -37,6 +37,7 @@ class Direct:
         request = f"{self._request_line}{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         kept = False
         try:
+            self._check_going_on()
             connected = self._connected()
             connected.settimeout(timeout)
             self._ask(connected, request)
@@ -56,9 +57,12 @@ class Direct:
 
     def _ask(self, connected: socket.socket, request: bytes) -> None:
         with self._asking:
-            if self._over:
-                raise ConnectionAbortedError("nothing is asked any more")
+            self._check_going_on()
             connected.sendall(request)
+
+    def _check_going_on(self) -> None:
+        if self._over:
+            raise ConnectionAbortedError("nothing is asked any more")
 
     def hang_up(self) -> None:
         with self._asking:

@@ -284,8 +284,12 @@ def test_a_proxy_of_the_environment_is_used(serve: Callable[..., Server], monkey
     assert proxy.requests[0].endswith(b"body")
 
 
-def test_nothing_is_asked_through_a_proxy_after_one_has_hung_up() -> None:
-    carrier = Proxied("http://swf.example", {"http": "http://127.0.0.1:1"}, None)
+@pytest.mark.parametrize(
+    "carrier",
+    [Direct("http://127.0.0.1:1", None), Proxied("http://swf.example", {"http": "http://127.0.0.1:1"}, None)],
+    ids=["direct", "proxied"],
+)
+def test_nobody_is_called_after_one_has_hung_up(carrier: Direct | Proxied) -> None:
     carrier.hang_up()
     with pytest.raises(OSError, match="nothing is asked any more"):
         carrier.post({}, b"", 20)
