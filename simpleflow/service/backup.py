@@ -24,22 +24,21 @@ def backup(source: str | Path, target: str | Path) -> None:
             write_copy(original, target)
         except sqlite3.Error as error:
             raise explain(Path(source).absolute(), error) from error
+        except FileExistsError:
+            raise StoreRefused(f"{target} has appeared meanwhile: name a new file for the backup") from None
+        except OSError as error:
+            raise StoreFailed(f"Cannot write the backup {target} ({error}): name another place for it") from error
 
 
 def write_copy(original: sqlite3.Connection, target: Path) -> None:
-    """The same from a connection; raises sqlite3.Error, too."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as folder:
-            part = Path(folder) / "part"
-            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
-                original.backup(copy)  # in one step, which is one view of the file
-            part.chmod(0o600)
-            os.link(part, target)  # unlike a rename, it never replaces
-        _sync(target.parent)
-    except FileExistsError:
-        raise StoreRefused(f"{target} has appeared meanwhile: name a new file for the backup") from None
-    except OSError as error:
-        raise StoreFailed(f"Cannot write the backup {target} ({error}): name another place for it") from error
+    """The same from a connection; raises sqlite3.Error, OSError."""
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as folder:
+        part = Path(folder) / "part"
+        with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+            original.backup(copy)  # in one step, which is one view of the file
+        part.chmod(0o600)
+        os.link(part, target)  # unlike a rename, it never replaces
+    _sync(target.parent)
 
 
 def _sync(directory: Path) -> None:

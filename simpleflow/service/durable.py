@@ -16,7 +16,6 @@ from .database import Database, StoreError, StoreFailed, damaged, explain
 from .faults import Fault
 from .limits import Limits
 from .operations import Answer, Request
-from .rescue import NotInPlace
 from .store import Store
 
 _RETRY_MS = 1000
@@ -79,8 +78,6 @@ class Durable:
         if self._retry_ms is None and self._store.dirty:
             try:
                 self._store.flush()
-            except NotInPlace as error:
-                lost = error
             except StoreError as error:
                 self._fail(error, now_ms)
                 lost, self._group_lost = error, None
@@ -113,7 +110,6 @@ class Durable:
 
     def _fail(self, error: StoreError, now_ms: int) -> None:
         """The memory is ahead of the file: nothing of this group was answered, and nothing of it may be."""
-        self._store.close()
         self.trouble = self._group_lost = error
         self._retry_ms = now_ms + _RETRY_MS
 
@@ -121,11 +117,10 @@ class Durable:
         """A call failed half way. Those before it are whole: keep them, and read the memory anew."""
         try:
             self._store.flush()
+            self._store.leave()
+            self._open()
         except StoreError as error:
             self._fail(error, now_ms)
-            return
-        self._store.close()
-        self._open()
 
     def _revive(self, now_ms: int) -> None:
         if self._retry_ms is None:
@@ -135,10 +130,10 @@ class Durable:
             assert self.trouble is not None
             raise self.trouble
         try:
+            self._store.leave()
             self._open()
             self._store.probe()
         except StoreFailed as error:
-            self._store.close()
             self.trouble = error
             self._retry_ms = now_ms + _RETRY_MS
             raise

@@ -21,6 +21,7 @@ change with each event, and folding the events of the open runs at the start tak
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -29,7 +30,7 @@ from itertools import groupby
 from typing import Any
 
 from .core import StoredRun
-from .database import VERSION, Database, StoreError, StoreFailed, explain
+from .database import VERSION, Database, StoreError, StoreFailed, StoreRefused, explain
 from .events import to_json
 from .journal import (
     Appended,
@@ -47,7 +48,7 @@ from .journal import (
     TypeDeleted,
     TypePut,
 )
-from .rescue import NotInPlace, put_back
+from .rescue import put_back
 from .sqlarchive import GET, Row, SqlArchive, read_closed, read_event, read_json, shelves_of
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ class Store:
         self._connection = database.connect(synchronous)
         self._taken: list[Change] = []
         self._failed = False
+        #: Whether what was flushed may be in the open file alone.
+        self._needed = True
         self.archive = SqlArchive(self._fetch)
 
     def commit(self, changes: Sequence[Change]) -> None:
@@ -79,7 +82,6 @@ class Store:
         """Make durable what was taken down."""
         if self.dirty:
             self._guarded(self._write_and_commit)
-            self._stay_in_place()
 
     def probe(self) -> None:
         """Write something that changes nothing, to see whether the disk takes it."""
@@ -88,10 +90,18 @@ class Store:
     def close(self) -> None:
         """Close the file; what was not flushed is lost."""
         try:
-            if not self._failed:
-                self._stay_in_place()
+            self.leave()
         except StoreError as error:
             _log.error("%s", error)
+            self._connection.close()
+
+    def leave(self) -> None:
+        """The same. Raises StoreError, and does not close it where what was flushed would be lost, too."""
+        if self._needed:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.rollback()
+            self._stay_in_place()
+        self._needed = False
         self._connection.close()
 
     # -- reading back --------------------------------------------------------------------------------
@@ -137,6 +147,7 @@ class Store:
     def _write_and_commit(self) -> None:
         self._write()
         self._connection.execute("COMMIT")
+        self._stay_in_place()
 
     def _write(self) -> None:
         """Bring what was taken down into the tables, one statement for many rows."""
@@ -148,18 +159,18 @@ class Store:
         self._taken = []
 
     def _stay_in_place(self) -> None:
-        """What nobody could find again is not durable. Raises StoreError; after a NotInPlace the store is of use."""
+        """What nobody could find again is not durable. Raises StoreError."""
         if self._database.in_place:
             return
         try:
             put_back(self._database, self._connection)
-            self._connection.close()
-            self._connection = self._database.connect(self._synchronous)
-        except NotInPlace:
+        except StoreRefused:
+            self._needed = False  # there is a copy
             raise
-        except BaseException:
-            self._failed = True
-            raise
+        self._needed = False
+        self._connection.close()
+        self._connection = self._database.connect(self._synchronous)
+        self._needed = True
 
     def _guarded(self, act: Callable[..., Any], *arguments: Any) -> Any:
         if self._failed:

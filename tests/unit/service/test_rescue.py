@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from store_kit import Rig
+from store_kit import WORKFLOW, Rig
 
-from simpleflow.service.database import Database, StoreRefused
-from simpleflow.service.rescue import NotInPlace
+from simpleflow.service.check import check
+from simpleflow.service.database import Database, StoreFailed, StoreRefused
 
 
 @pytest.fixture
@@ -84,14 +86,82 @@ def test_another_file_in_its_place_is_left_alone_and_all_is_kept_beside_it(rig: 
     found.close()
 
 
-def test_where_it_cannot_be_written_nothing_is_answered_until_it_can(rig: Rig) -> None:
-    parent = rig.path.parent
+def block(rig: Rig) -> None:
+    """Remove the database, so that it cannot be written again."""
     remove_all(rig.path)
-    parent.write_text("in the way")
-    with pytest.raises(NotInPlace, match=r"cannot be written again yet .*: do not stop this process"):
+    rig.path.parent.write_text("in the way")
+
+
+def unblock(rig: Rig) -> None:
+    rig.path.parent.unlink()
+    rig.now_ms += 1000
+
+
+def test_where_it_cannot_be_written_nothing_is_answered_until_it_can(rig: Rig) -> None:
+    block(rig)
+    with pytest.raises(StoreFailed, match=r"cannot be written again yet .*: do not stop this process"):
         rig.start("after")
-    parent.unlink()
+    with pytest.raises(StoreFailed, match="do not stop this process"):
+        open_ids(rig)
+    rig.now_ms += 1000
+    with pytest.raises(StoreFailed, match="do not stop this process"):
+        open_ids(rig)
+    assert isinstance(rig.durable.trouble, StoreFailed)
+    unblock(rig)
     rig.start("later")
+    assert rig.durable.trouble is None
     rig.restart()
     assert open_ids(rig) == {"before", "after", "later"}
     rig.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "failure"),
+    [
+        ("simpleflow.service.store.write", sqlite3.OperationalError("database or disk is full")),
+        ("simpleflow.service.core.Service.call", RuntimeError("a bug")),
+    ],
+)
+def test_nothing_is_lost_where_a_write_or_a_call_fails_meanwhile(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, what: str, failure: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    block(rig)
+    with monkeypatch.context() as patch:
+        patch.setattr(what, fail)
+        with pytest.raises((StoreFailed, RuntimeError)):
+            rig.start("after")
+        with contextlib.suppress(StoreFailed):
+            rig.durable.flush(rig.now_ms)
+    unblock(rig)
+    assert open_ids(rig) == {"before"}
+    rig.restart()
+    assert open_ids(rig) == {"before"}
+    rig.close()
+
+
+def test_a_copy_that_is_there_already_is_kept(rig: Rig) -> None:
+    kept = rig.path.with_name("journal.db.saved-1")
+    remove_all(rig.path)
+    other = Rig(rig.path)
+    kept.write_text("an older one")
+    with pytest.raises(StoreRefused, match=r"journal\.db\.saved-2: decide"):
+        rig.start("after")
+    other.close()
+    rig.close()
+    assert sorted(rig.path.parent.glob("*.saved-*")) == [kept, kept.with_name("journal.db.saved-2")]
+    assert kept.read_text() == "an older one"
+
+
+def test_what_was_not_flushed_spoils_nothing(rig: Rig) -> None:
+    start = {"domain": "domain", "workflowType": WORKFLOW, "input": "x" * 9000}
+    for number in range(200):
+        rig.held("StartWorkflowExecution", workflowId=f"w{number}", **start)
+    rig.held("ListClosedWorkflowExecutions", domain="domain", startTimeFilter={"oldestDate": 0})
+    remove_database_alone(rig.path)
+    rig.restart()
+    assert open_ids(rig) == {"before"}
+    rig.close()
+    assert check(rig.path).clean
