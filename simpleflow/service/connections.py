@@ -231,7 +231,9 @@ class Connection(asyncio.Protocol):
             self._too_large()
 
     def on_message_complete(self) -> None:
-        self._receiving, self._deadline = False, None
+        self._receiving = False
+        # No further one is handed over to the service while its client does not read what it gets.
+        self._deadline = None if self._writable else self._loop.time() + _KEEP_ALIVE_S
         url = self._url
         path, query = ("/", b"") if url == b"/" else _split(url)
         method = self._parser.get_method().decode("latin-1")

@@ -324,6 +324,33 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off(sent: bytes) -> None:
     by_hand(act)
 
 
+def test_a_client_that_asks_again_and_does_not_read_its_answer_is_cut_off() -> None:
+    async def act(client: Client) -> None:
+        client.send(REQUEST)
+        client.protocol.pause_writing()
+        client.answer()
+        client.send(REQUEST)
+        assert len(client.exchanges) == 1
+        client.protocol.lose_patience(client.made + 599)
+        assert not client.wire.aborted
+        client.protocol.lose_patience(client.made + 602)
+        assert client.wire.aborted
+
+    by_hand(act)
+
+
+def test_a_client_that_reads_at_last_is_waited_for() -> None:
+    async def act(client: Client) -> None:
+        client.send(REQUEST)
+        client.protocol.pause_writing()
+        client.answer()
+        client.send(REQUEST)
+        client.protocol.resume_writing()
+        assert len(client.exchanges) == 2 and client.patience(100_000)
+
+    by_hand(act)
+
+
 def test_a_client_that_asks_ahead_may_wait_for_each_answer() -> None:
     async def act(client: Client) -> None:
         client.send(REQUEST + REQUEST)
