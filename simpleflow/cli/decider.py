@@ -134,7 +134,7 @@ def decide(options: DeciderOptions) -> int:
         Engine(workflows.find, task_list=options.override, fields=fields(), old_histories=Histories(client.another).of),
         workflows,
         affinity=options.affinity,
-        # a poll of a process that was killed still waits at Amazon SWF, and would get its tasks
+        # at Amazon a poll of a process that was killed may still wait there, and would get its tasks
         own_list=None if client.is_amazon else options.own_list,
         shunned=options.shunned,
         patient=client.is_amazon,
