@@ -44,6 +44,7 @@ class Database:
         _make_directory(self.path.parent)
         self._lock = _lock(self.path)
         self._file: tuple[int, int] | None = None
+        self._log: tuple[int, int] | None = None
 
     def connect(self, synchronous: str = "FULL") -> sqlite3.Connection:
         """A connection for the one writer; made and brought up to date if need be."""
@@ -55,18 +56,23 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._file = _identity(self.path)
+            self._file, self._log = _identity(self.path), _identity(_log_file(self.path))
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
         return connection
 
     @property
     def in_place(self) -> bool:
-        """Whether the file of the latest connection is still the one at the path, as far as can be seen."""
+        """Whether the files of the latest connection are still those at the path, as far as can be seen."""
         try:
-            return _identity(self.path) == self._file
+            return _identity(self.path) == self._file and _identity(_log_file(self.path)) == self._log
         except OSError:
             return True
+
+    @property
+    def only_log_is_gone(self) -> bool:
+        """Where not all is `in_place`."""
+        return _identity(self.path) == self._file
 
     def settle(self) -> None:
         """Take the place again, after the file was removed from it. Raises StoreRefused where somebody else has it."""
@@ -162,6 +168,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
+
+
+def _log_file(path: Path) -> Path:
+    """SQLite's own; it has what was committed last."""
+    return Path(f"{path}-wal")
 
 
 def _lock_file(path: Path) -> Path:

@@ -1,7 +1,7 @@
-"""What to do when the file of a database is removed while it is in use, as by cleaning a directory.
+"""What to do when the files of a database are removed while it is in use, as by cleaning a directory.
 
-SQLite goes on with the file that it holds open, and that is gone with the process. So it is written again under its
-name, before anything more is answered.
+SQLite goes on with those that it holds open, and they are gone with the process. So what is in them is written again
+under the name, before anything more is answered.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ _log = logging.getLogger(__name__)
 
 
 def put_back(database: Database, connection: sqlite3.Connection) -> None:
-    """Write what `connection` sees to the place of the database. It must be closed afterwards.
+    """Bring what `connection` sees to the place of the database. It must be closed afterwards.
 
     Raises StoreRefused where somebody else is in that place, and then there is a copy beside it; StoreFailed where
     nothing could be written just now, and then only the open file has everything.
     """
     try:
+        if database.only_log_is_gone:
+            _empty_log(database.path, connection)
+            return
         try:
             database.settle()
             write_copy(connection, database.path)
@@ -40,6 +43,15 @@ def put_back(database: Database, connection: sqlite3.Connection) -> None:
             "do not stop this process before that has been possible"
         ) from error
     _log.warning("the database %s was removed while it was in use; it has been written again, whole", database.path)
+
+
+def _empty_log(path: Path, connection: sqlite3.Connection) -> None:
+    """Bring what is in the log into the database, and begin a new one; which is not whole where somebody reads on."""
+    connection.execute("PRAGMA busy_timeout = 0")  # others would wait, too
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("a check or a backup reads it")
+    _log.warning("the log of the database %s was removed while it was in use; what it had is in the database now", path)
 
 
 def _free_place(path: Path) -> Path:

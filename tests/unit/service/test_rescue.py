@@ -1,4 +1,4 @@
-"""A database whose file is removed while it is in use: it is written again before anything more is answered."""
+"""A database whose files are removed while it is in use: all is written again before anything more is answered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from store_kit import WORKFLOW, Rig
 
 from simpleflow.service.check import check
-from simpleflow.service.database import Database, StoreFailed, StoreRefused
+from simpleflow.service.database import Database, StoreFailed, StoreRefused, connect_readonly
 
 
 @pytest.fixture
@@ -59,6 +59,46 @@ def test_nothing_is_lost_by_removing_it(
     assert rig.snapshot() == before
     rig.start("later")
     assert caplog.text.count("written again") == 1
+    rig.close()
+
+
+def remove_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+def remove_log_and_index(path: Path) -> None:
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink()
+
+
+@pytest.mark.parametrize("remove", [remove_log, remove_log_and_index])
+def test_nothing_is_lost_by_removing_the_log(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture, remove: Callable[[Path], None]
+) -> None:
+    remove(rig.path)
+    rig.start("after")
+    rig.start("later")
+    assert caplog.text.count(f"the log of the database {rig.path} was removed while it was in use") == 1
+    after_a_kill = tmp_path / "killed" / "journal.db"
+    shutil.copytree(rig.path.parent, after_a_kill.parent)
+    found = Rig(after_a_kill)
+    assert open_ids(found) == open_ids(rig) == {"before", "after", "later"}
+    found.close()
+    rig.close()
+    assert check(rig.path).clean
+
+
+def test_what_reads_a_database_whose_log_was_removed_is_waited_for(rig: Rig) -> None:
+    reader = connect_readonly(rig.path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM runs").fetchone()
+    rig.start("after")
+    remove_log(rig.path)
+    with pytest.raises(StoreFailed, match="a check or a backup reads it"):
+        rig.start("later")
+    reader.close()
+    rig.now_ms += 1000
+    assert open_ids(rig) == {"before", "after", "later"}
     rig.close()
 
 
