@@ -186,6 +186,7 @@ class Connection(asyncio.Protocol):
         if self._current is None or self._current.on_leave is not None:
             return False
         self._current.keep_alive = False
+        self._receiving = False  # no more comes of a request that has begun
         return True
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -300,6 +300,16 @@ def test_a_client_that_has_sent_its_request_may_wait() -> None:
     by_hand(act)
 
 
+def test_a_client_that_ends_within_a_request_is_not_waited_for() -> None:
+    async def act(client: Client) -> None:
+        client.send(REQUEST + HEAD)
+        assert client.protocol.eof_received()
+        client.answer()
+        assert client.statuses == [200] and client.wire.closed
+
+    by_hand(act)
+
+
 def test_a_client_that_has_its_answer_may_rest_a_while() -> None:
     async def act(client: Client) -> None:
         client.send(REQUEST)
