@@ -43,8 +43,9 @@ class Database:
         _refuse_other_files(self.path)
         _make_directory(self.path.parent)
         self._lock = _lock(self.path)
-        self._file: tuple[int, int] | None = None
-        self._log: tuple[int, int] | None = None
+        self._names = str(self.path), f"{self.path}-wal"
+        #: Of the files of the latest connection: the database and its log.
+        self._identities: list[tuple[int, int] | None] = []
 
     def connect(self, synchronous: str = "FULL") -> sqlite3.Connection:
         """A connection for the one writer; made and brought up to date if need be."""
@@ -56,7 +57,7 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._file, self._log = _identity(self.path), _identity(_log_file(self.path))
+            self._identities = [_identity(name) for name in self._names]
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
         return connection
@@ -65,14 +66,14 @@ class Database:
     def in_place(self) -> bool:
         """Whether the files of the latest connection are still those at the path, as far as can be seen."""
         try:
-            return _identity(self.path) == self._file and _identity(_log_file(self.path)) == self._log
+            return [_identity(name) for name in self._names] == self._identities
         except OSError:
             return True
 
     @property
     def only_log_is_gone(self) -> bool:
         """Where not all is `in_place`."""
-        return _identity(self.path) == self._file
+        return _identity(self._names[0]) == self._identities[0]
 
     def settle(self) -> None:
         """Take the place again, after the file was removed from it. Raises StoreRefused where somebody else has it."""
@@ -162,17 +163,12 @@ def _make_file(path: Path) -> None:
     os.chmod(path, 0o600)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str | Path) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
-
-
-def _log_file(path: Path) -> Path:
-    """SQLite's own; it has what was committed last."""
-    return Path(f"{path}-wal")
 
 
 def _lock_file(path: Path) -> Path:
