@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..history import History
+from ..replay.repair import as_given
 from ..swf.executions import describe, first_event
 from ..swf.start import last_event
 from ..swf.stats.base import span
@@ -32,7 +33,7 @@ def info(call: Call) -> Listing:
         "run_id": key.run_id,
         "tag_list": workflow["tag_list"] or [],
         "execution_time": span(begun, closed or call.now),
-        "input": workflow["input"],
+        "input": as_given(workflow["input"]),
         "status": about.get("closeStatus", about["executionStatus"]),
         "result": workflow.get("result"),
         "reason": workflow.get("reason") or workflow.get("timeout_type") or workflow.get("cause"),

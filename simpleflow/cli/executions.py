@@ -96,10 +96,11 @@ class _Detail:
 
     @functools.cached_property
     def input(self) -> Any:
-        from ..history import History  # a list of executions begins without it
+        from ..history import History  # a list of executions begins without them
+        from ..replay.repair import as_given
 
         event = self._unless_gone(first_event)
-        return None if event is None else History([event]).workflow["input"]
+        return None if event is None else as_given(History([event]).workflow["input"])
 
     def _unless_gone(self, read: Callable[[Client, RunKey], dict[str, Any]]) -> dict[str, Any] | None:
         try:

@@ -68,6 +68,11 @@ def not_repairing(extra: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in extra.items() if key != _MEMBER}
 
 
+def as_given(input: Any) -> Any:
+    """The input of an execution, decoded, without what simpleflow itself has put into it."""
+    return {key: value for key, value in input.items() if key != EXTRA} if isinstance(input, dict) else input
+
+
 class Repair:
     """What an old run has to give."""
 

@@ -87,7 +87,7 @@ def test_the_life_of_an_execution() -> None:
     assert info["status"] == "COMPLETED"
     assert info["result"] == 4
     assert info["tag_list"] == ["one", "two"]
-    assert info["input"]["args"] == [1, 0]
+    assert info["input"] == {"args": [1, 0], "kwargs": {}}
     if RECORDING:  # Amazon SWF lists what has closed a little later
         listed = ("workflow.list", "--status", "closed", "--limit", "1")
         wait_until(lambda: [row["Workflow ID"] for row in shown(*listed)] == [ID], "the execution in the list", 60)
