@@ -202,6 +202,7 @@ def test_a_service_that_cannot_be_started_again_is_told_with_the_way_on(
     os.kill(service["pid"], signal.SIGKILL)
     processes.wait_for_end(service["pid"])
     with ExitStack() as stack:
+        stack.callback(running.send_signal, signal.SIGKILL)  # which a stopped process obeys, too
         if trouble == "port":
             here = stack.enter_context(_taken(int(service["url"].rpartition(":")[2])))
             threading.Thread(target=_turn_away, args=(here,), daemon=True).start()
