@@ -148,8 +148,9 @@ def _spawn(db: Path, port: int) -> subprocess.Popen[str]:
 def _announced(process: subprocess.Popen[str], db: Path) -> str:
     """The address of the service that this process is. Raises EmbeddedError."""
     watch = threading.Timer(_START_SECONDS, process.kill)
-    watch.start()
+    watch.daemon = True  # Ctrl-C may come while it is started or cancelled, and leave its lock taken for ever
     try:
+        watch.start()
         assert process.stdout is not None
         url = process.stdout.readline().strip()
     finally:
