@@ -101,7 +101,7 @@ def _check(connection: sqlite3.Connection) -> Report:
             if other is not run:
                 found.primary.append(f"{_name(run)}: run {other.run_id} of the same workflow id is open too")
         _check_projections(connection, run, state, retentions, found)
-    for table in ("events", "tokens", "heartbeats"):
+    for table in ("events", "heartbeats"):
         found.primary += [f"{table}: rows of run {key}, which does not exist" for key in _orphans(connection, table)]
     (places,) = connection.execute("SELECT count(*) FROM closed_index").fetchone()
     if places > found.places:

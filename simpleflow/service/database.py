@@ -14,7 +14,9 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
-VERSION = 1
+from .migrations import migrate
+
+VERSION = 2
 #: Marks a SQLite file as a journal of this service ("sflo").
 _APPLICATION_ID = 0x73666C6F
 _PAGE_CACHE_KIB = 16_384
@@ -212,6 +214,11 @@ def _prepare(connection: sqlite3.Connection, path: Path, synchronous: str) -> No
         schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {VERSION};"
         connection.executescript(f"BEGIN IMMEDIATE; {schema} {marks} COMMIT;")
+    elif version < VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        migrate(connection, version)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
 
 
 def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> int:

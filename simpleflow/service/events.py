@@ -128,6 +128,12 @@ def attributes_of(event: Event) -> Attributes:
     return found
 
 
+def started_task(event: Event) -> int:
+    """The scheduledEventId in an event that says a task has started."""
+    found: int = attributes_of(event)["scheduledEventId"]
+    return found
+
+
 def event_ms(event: Event) -> int:
     """The timestamp in milliseconds."""
     seconds: float = event["eventTimestamp"]

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from . import deadlines as ranks
 from .deadlines import Deadlines
 from .events import TRIGGERS, Attributes, Event, attributes_of, event_ms, make_event
-from .journal import Appended, Change, Heartbeat, Run, TokenIssued
+from .journal import Appended, Change, Heartbeat, Run
 from .limits import Limits
 from .state import Activity, State, Timer, duration_ms
 from .tasklists import ListName, TaskLists
@@ -57,15 +57,18 @@ class Execution:
 
     # -- events --------------------------------------------------------------------------------------
 
-    def append(self, event_type: str, attributes: Attributes) -> int:
-        """Write an event, and DecisionTaskScheduled behind it if it wakes the decider; the id of the event."""
+    def append(self, event_type: str, attributes: Attributes, nonce: str | None = None) -> int:
+        """Write an event, and DecisionTaskScheduled behind it if it wakes the decider; the id of the event.
+
+        `nonce` is kept beside it, not in it.
+        """
         ledger = self._ledger
         at_ms = max(ledger.now_ms, self.state.last_ms)
         event_id = len(self.events) + 1
         event = make_event(event_id, at_ms, event_type, attributes)
         self.events.append(event)
         self.state.apply(event_id, at_ms, event_type, attributes)
-        ledger.changes.append(Appended(self.run, event))
+        ledger.changes.append(Appended(self.run, event, nonce))
         limit = ledger.limits.history_events
         if limit is not None and event_id >= limit:
             ledger.overlong.append(self)
@@ -117,11 +120,10 @@ class Execution:
         attributes: Attributes = {"scheduledEventId": scheduled.scheduled_id}
         if identity is not None:
             attributes["identity"] = identity
-        self.append("DecisionTaskStarted", attributes)
+        self.append("DecisionTaskStarted", attributes, nonce)
         started = self.state.started
         assert started is not None
         started.nonce = nonce
-        self._ledger.changes.append(TokenIssued(self.run, scheduled.scheduled_id, nonce))
         self._arm_started_decision()
 
     def complete_decision(self, answer: Attributes) -> int:
@@ -168,9 +170,8 @@ class Execution:
         attributes: Attributes = {"scheduledEventId": activity.scheduled_id}
         if identity is not None:
             attributes["identity"] = identity
-        self.append("ActivityTaskStarted", attributes)
+        self.append("ActivityTaskStarted", attributes, nonce)
         activity.nonce = nonce
-        self._ledger.changes.append(TokenIssued(self.run, activity.scheduled_id, nonce))
         self._arm_activity(activity)
 
     def beat(self, activity: Activity, details: str | None) -> None:

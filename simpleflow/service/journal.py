@@ -1,6 +1,7 @@
 """What a call changed, as data, and the port that keeps it.
 
-The changes of a call, in order, are all that a store needs: events, registry records, heartbeats and token nonces.
+The changes of a call, in order, are all that a store needs: events with the nonces of tokens, registry records and
+heartbeats.
 Everything else can be computed from them again.
 """
 
@@ -98,15 +99,8 @@ class RunOpened:
 class Appended:
     run: Run
     event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class TokenIssued:
-    """The task scheduled by event `scheduled_id` was given out under a token with this nonce."""
-
-    run: Run
-    scheduled_id: int
-    nonce: str
+    #: That of the token under which a task was given out, beside the event that says it has started.
+    nonce: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +127,7 @@ class RunPurged:
     run: Run
 
 
-Change = DomainPut | TypePut | TypeDeleted | RunOpened | Appended | TokenIssued | Heartbeat | RunClosed | RunPurged
+Change = DomainPut | TypePut | TypeDeleted | RunOpened | Appended | Heartbeat | RunClosed | RunPurged
 
 
 class Journal(Protocol):

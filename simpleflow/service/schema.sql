@@ -1,6 +1,6 @@
--- The journal of the service. Version 1.
+-- The journal of the service. Version 2.
 --
--- Primary, and enough to rebuild the rest: domains, types, runs, events, tokens, heartbeats.
+-- Primary, and enough to rebuild the rest: domains, types, runs, events, heartbeats.
 -- Projections: closed_runs and closed_index, made of the events of runs that have closed.
 
 CREATE TABLE domains (
@@ -41,15 +41,9 @@ CREATE TABLE events (
     run_key INTEGER NOT NULL,
     event_id INTEGER NOT NULL,
     body TEXT NOT NULL, -- the JSON that goes on the wire
+    nonce TEXT, -- of the token of a task, beside the event that says it has started
     PRIMARY KEY (run_key, event_id)
 );
-
-CREATE TABLE tokens (
-    run_key INTEGER NOT NULL,
-    scheduled_id INTEGER NOT NULL,
-    nonce TEXT NOT NULL,
-    PRIMARY KEY (run_key, scheduled_id)
-) WITHOUT ROWID;
 
 CREATE TABLE heartbeats (
     run_key INTEGER NOT NULL,

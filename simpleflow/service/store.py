@@ -1,9 +1,9 @@
 """The journal of the service in SQLite, and how the service is read back from it.
 
 What is written. The changes of a transaction go into the tables of `schema.sql` as they are: events as the JSON of the
-wire under (run, event id), so that an event written twice is refused by the database itself; the registry; nonces and
-heartbeats. A closed run also gets rows for list, count and describe. Those can be computed from its events again, and
-nothing else in the file can be computed from anything else.
+wire under (run, event id), so that an event written twice is refused by the database itself; the registry; heartbeats.
+A closed run also gets rows for list, count and describe. Those can be computed from its events again, and nothing else
+in the file can be computed from anything else.
 
 When it is written. `commit` only takes the changes down; `flush` writes them and makes them durable, in one commit for
 all transactions since the last one (a FULL commit costs as much as ten calls). Whoever calls the service must therefore
@@ -31,7 +31,7 @@ from typing import Any
 
 from .core import StoredRun
 from .database import VERSION, Database, StoreError, StoreFailed, StoreRefused, explain
-from .events import to_json
+from .events import started_task, to_json
 from .journal import (
     Appended,
     Change,
@@ -43,7 +43,6 @@ from .journal import (
     RunClosed,
     RunOpened,
     RunPurged,
-    TokenIssued,
     Type,
     TypeDeleted,
     TypePut,
@@ -118,14 +117,14 @@ class Store:
 
     def open_runs(self) -> Iterator[StoredRun]:
         """The open runs in the order of their serials."""
-        nonces = _by_run(self._fetch(_OPEN.format("scheduled_id, nonce", "tokens")))
         heartbeats = _by_run(self._fetch(_OPEN.format("scheduled_id, at_ms, details", "heartbeats")))
         for row in self._fetch(_OPEN.format("region, domain, workflow_id, run_id", "runs")):
             run = Run(*row)
+            rows = [(read_event(body), nonce) for body, nonce in self._fetch(_EVENTS, (run.serial,))]
             yield StoredRun(
                 run,
-                [read_event(body) for (body,) in self._fetch(_BODIES, (run.serial,))],
-                dict(nonces.get(run.serial, ())),
+                [event for event, _ in rows],
+                {started_task(event): nonce for event, nonce in rows if nonce is not None},
                 {scheduled_id: (at_ms, details) for scheduled_id, at_ms, details in heartbeats.get(run.serial, ())},
             )
 
@@ -186,7 +185,7 @@ class Store:
 
 
 _OPEN = "SELECT run_key, {} FROM {} WHERE run_key NOT IN (SELECT run_key FROM closed_runs) ORDER BY run_key"
-_BODIES = "SELECT body FROM events WHERE run_key = ? ORDER BY event_id"
+_EVENTS = "SELECT body, nonce FROM events WHERE run_key = ? ORDER BY event_id"
 
 
 def _type(
@@ -225,7 +224,8 @@ def write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     purged: list[Run] = []
     for change in changes:
         if isinstance(change, Appended):
-            rows[_APPEND].append((change.run.serial, change.event["eventId"], change.event.wire().decode()))
+            event = change.event
+            rows[_APPEND].append((change.run.serial, event["eventId"], event.wire().decode(), change.nonce))
         elif isinstance(change, DomainPut | TypePut | TypeDeleted):
             connection.execute(*_registry(change))
         elif isinstance(change, RunPurged):
@@ -241,28 +241,24 @@ def write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
 
 
 _OPEN_RUN = "INSERT INTO runs VALUES (?, ?, ?, ?, ?)"
-_APPEND = "INSERT INTO events VALUES (?, ?, ?)"
-_ISSUE = "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)"
+_APPEND = "INSERT INTO events VALUES (?, ?, ?, ?)"
 _BEAT = "INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)"
 _CLOSE = "INSERT INTO closed_runs VALUES (?, ?, ?, ?, ?)"
 _SHELVE = "INSERT INTO closed_index VALUES (?, ?, ?)"
-_FORGET_TOKENS = "DELETE FROM tokens WHERE run_key = ?"
 _FORGET_BEATS = "DELETE FROM heartbeats WHERE run_key = ?"
-_STATEMENTS = (_OPEN_RUN, _APPEND, _ISSUE, _BEAT, _CLOSE, _SHELVE, _FORGET_TOKENS, _FORGET_BEATS)
+_STATEMENTS = (_OPEN_RUN, _APPEND, _BEAT, _CLOSE, _SHELVE, _FORGET_BEATS)
 _UNSHELVE = "DELETE FROM closed_index WHERE (shelf, at_ms, run_key) = (?, ?, ?)"
-_OF_A_RUN = ("closed_runs", "tokens", "heartbeats", "events", "runs")
+_OF_A_RUN = ("closed_runs", "heartbeats", "events", "runs")
 
 
-def _rows(change: RunOpened | TokenIssued | Heartbeat | RunClosed) -> list[tuple[str, Row]]:
+def _rows(change: RunOpened | Heartbeat | RunClosed) -> list[tuple[str, Row]]:
     if isinstance(change, RunOpened):
         run = change.run
         return [(_OPEN_RUN, (run.serial, run.region, run.domain, run.workflow_id, run.run_id))]
-    if isinstance(change, TokenIssued):
-        return [(_ISSUE, (change.run.serial, change.scheduled_id, change.nonce))]
     if isinstance(change, Heartbeat):
         return [(_BEAT, (change.run.serial, change.scheduled_id, change.at_ms, change.details))]
     serial = change.closed.run.serial
-    return [*closed_rows(change.closed), (_FORGET_TOKENS, (serial,)), (_FORGET_BEATS, (serial,))]
+    return [*closed_rows(change.closed), (_FORGET_BEATS, (serial,))]
 
 
 def closed_rows(closed: ClosedRun) -> list[tuple[str, Row]]:

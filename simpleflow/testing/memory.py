@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..service.core import Service, StoredRun
-from ..service.events import Event
+from ..service.events import Event, started_task
 from ..service.journal import (
     Appended,
     Change,
@@ -15,7 +15,6 @@ from ..service.journal import (
     Run,
     RunOpened,
     RunPurged,
-    TokenIssued,
     Type,
     TypeDeleted,
     TypePut,
@@ -43,10 +42,10 @@ class Memory:
 
     def _take(self, change: Change) -> None:
         match change:
-            case Appended(run, event):
+            case Appended(run, event, nonce):
                 self.histories[run.run_id].append(event)
-            case TokenIssued(run, scheduled_id, nonce):
-                self._stored[run.serial].nonces[scheduled_id] = nonce
+                if nonce is not None:
+                    self._stored[run.serial].nonces[started_task(event)] = nonce
             case Heartbeat(run, scheduled_id, at_ms, details):
                 self._stored[run.serial].heartbeats[scheduled_id] = (at_ms, details)
             case RunOpened(run):

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from simpleflow.service import model
 from simpleflow.service.core import Service, Snapshot, StoredRun
-from simpleflow.service.events import ATTRIBUTES, CLOSING, Event
+from simpleflow.service.events import ATTRIBUTES, CLOSING, Event, started_task
 from simpleflow.service.faults import Fault
 from simpleflow.service.journal import (
     Appended,
@@ -29,7 +29,6 @@ from simpleflow.service.journal import (
     Run,
     RunOpened,
     RunPurged,
-    TokenIssued,
     Type,
     TypeDeleted,
     TypePut,
@@ -166,10 +165,10 @@ class Recorder:
             case RunOpened(run):
                 self.last_serial = run.serial
                 self.runs[run.serial] = StoredRun(run, [])
-            case Appended(run, event):
+            case Appended(run, event, nonce):
                 self.runs[run.serial].events.append(event)
-            case TokenIssued(run, scheduled_id, nonce):
-                self.runs[run.serial].nonces[scheduled_id] = nonce
+                if nonce is not None:
+                    self.runs[run.serial].nonces[started_task(event)] = nonce
             case Heartbeat(run, scheduled_id, at_ms, details):
                 self.runs[run.serial].heartbeats[scheduled_id] = (at_ms, details)
             case RunPurged(run):

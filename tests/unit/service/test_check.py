@@ -94,7 +94,7 @@ PRIMARY = {
         "the id is 2 in its row and 7 in its text",
     ),
     "after the close": (
-        """INSERT INTO events SELECT 1, 6, replace(body, '"eventId":5', '"eventId":6') FROM events
+        """INSERT INTO events SELECT 1, 6, replace(body, '"eventId":5', '"eventId":6'), NULL FROM events
         WHERE run_key = 1 AND event_id = 5""",
         "event 6: WorkflowExecutionCompleted follows the closing event",
     ),

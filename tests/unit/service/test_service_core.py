@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simpleflow.service.core import Service, StoredRun
-from simpleflow.service.events import Event
+from simpleflow.service.events import Event, started_task
 from simpleflow.service.faults import Fault
 from simpleflow.service.journal import (
     Appended,
@@ -19,7 +19,6 @@ from simpleflow.service.journal import (
     RunClosed,
     RunOpened,
     RunPurged,
-    TokenIssued,
     TypePut,
 )
 from simpleflow.service.limits import UNLIMITED, Limits, reached
@@ -134,7 +133,7 @@ def test_a_call_is_one_transaction(bench: Bench) -> None:
     bench.decide(child("c"), schedule("a"))
     assert bench.kinds() == [
         ["RunOpened", "WorkflowExecutionStarted", "DecisionTaskScheduled"],
-        ["DecisionTaskStarted", "TokenIssued"],
+        ["DecisionTaskStarted"],
         [
             "DecisionTaskCompleted",
             "StartChildWorkflowExecutionInitiated",
@@ -357,8 +356,8 @@ def restored(bench: Bench, **more: Any) -> Service:
             runs[change.run.serial] = StoredRun(change.run, [])
         elif isinstance(change, Appended):
             runs[change.run.serial].events.append(change.event)
-        elif isinstance(change, TokenIssued):
-            runs[change.run.serial].nonces[change.scheduled_id] = change.nonce
+            if change.nonce is not None:
+                runs[change.run.serial].nonces[started_task(change.event)] = change.nonce
         elif isinstance(change, Heartbeat):
             runs[change.run.serial].heartbeats[change.scheduled_id] = (change.at_ms, change.details)
         elif isinstance(change, RunPurged):
