@@ -14,11 +14,10 @@ from pathlib import Path
 from .database import Database, connect_readonly, explain
 from .events import attributes_of, event_ms
 from .journal import ClosedRun, Run
-from .limits import DAY_MS
 from .sqlarchive import read_closed, read_event, read_json, shelves_of
 from .state import State
-from .store import closed_rows
-from .visibility import describe
+from .store import file
+from .visibility import closed_run
 
 _RUNS = "SELECT run_key, region, domain, workflow_id, run_id FROM runs ORDER BY run_key"
 _EVENTS = "SELECT event_id, body FROM events WHERE run_key = ? ORDER BY event_id"
@@ -142,7 +141,7 @@ def _fold(state: State, expected: int, event_id: int, body: str) -> None:
 
 
 def _check_projections(
-    connection: sqlite3.Connection, run: Run, state: State, retentions: dict[tuple[str, str], int], found: _Findings
+    connection: sqlite3.Connection, run: Run, state: State, retentions: dict[tuple[str, str], str], found: _Findings
 ) -> None:
     row = connection.execute(_CLOSED, (run.serial,)).fetchone()
     if (run.region, run.domain) not in retentions:
@@ -152,31 +151,30 @@ def _check_projections(
         if row is not None:
             found.derived.append(f"{_name(run)}: is open, yet stands among the closed runs")
         return
-    right = _closed_run(run, state, retentions)
-    found.places += len(shelves_of(right))
+    right = closed_run(run, state, retentions[run.region, run.domain])
+    places = _places(connection, right)
+    if row is None and not any(places):
+        return  # it is filed with others, or at the next start
+    found.places += len(places)
     if row is None:
         found.derived.append(f"{_name(run)}: has closed, yet does not stand among the closed runs")
     elif read_closed(row) != right:
         found.derived.append(f"{_name(run)}: what list and describe tell differs from its events")
-    elif _missing_places(connection, right):
+    elif not all(places):
         found.derived.append(f"{_name(run)}: does not stand on every shelf of the index")
 
 
-def _missing_places(connection: sqlite3.Connection, closed: ClosedRun) -> bool:
+def _places(connection: sqlite3.Connection, closed: ClosedRun) -> list[bool]:
+    """For each place where a closed run should stand in the index, whether it does."""
     statement = "SELECT 1 FROM closed_index WHERE (shelf, at_ms, run_key) = (?, ?, ?)"
     places = shelves_of(closed)
-    return any(connection.execute(statement, (*place, closed.run.serial)).fetchone() is None for place in places)
+    return [connection.execute(statement, (*place, closed.run.serial)).fetchone() is not None for place in places]
 
 
-def _closed_run(run: Run, state: State, retentions: dict[tuple[str, str], int]) -> ClosedRun:
-    purge_ms = state.closed_ms + retentions[run.region, run.domain]
-    return ClosedRun(run, state.started_ms, state.closed_ms, purge_ms, describe(run, state))
-
-
-def _retentions(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """How long closed runs are kept, in milliseconds, by region and domain."""
+def _retentions(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """As registered, by region and domain."""
     rows = connection.execute("SELECT region, name, retention FROM domains")
-    return {(region, name): 0 if days == "NONE" else int(days) * DAY_MS for region, name, days in rows}
+    return {(region, name): retention for region, name, retention in rows}
 
 
 def _unreadable_json(connection: sqlite3.Connection) -> Iterator[str]:
@@ -209,5 +207,4 @@ def _rebuild(connection: sqlite3.Connection) -> None:
         state = _check_history(connection, run, _Findings())
         if state is None or state.is_open or (run.region, run.domain) not in retentions:
             continue
-        for statement, projection in closed_rows(_closed_run(run, state, retentions)):
-            connection.execute(statement, projection)
+        file(connection, [closed_run(run, state, retentions[run.region, run.domain])])

@@ -15,9 +15,8 @@ from . import faults
 from .events import Attributes, Event, given
 from .execution import Execution, Ledger
 from .journal import ClosedRun, Domain, Run, RunClosed, RunOpened, RunPurged
-from .limits import DAY_MS
 from .registry import Registry
-from .visibility import Archive, Shelf, describe, filters_of, info
+from .visibility import Archive, Shelf, closed_run, describe, filters_of, info
 
 #: Makes that many random bytes; `random.Random(7).randbytes` gives a service that always does the same.
 Entropy = Callable[[int], bytes]
@@ -283,11 +282,8 @@ class Runs:
             self._ledger.changes.append(RunPurged(closed.run))
 
     def _closed(self, execution: Execution) -> ClosedRun:
-        run, state = execution.run, execution.state
-        retention = self._registry.domain(run.region, run.domain).retention
-        days = 0 if retention == "NONE" else int(retention)
-        purge_ms = state.closed_ms + days * DAY_MS
-        return ClosedRun(run, state.started_ms, state.closed_ms, purge_ms, describe(run, state))
+        run = execution.run
+        return closed_run(run, execution.state, self._registry.domain(run.region, run.domain).retention)
 
     # -- reading back ----------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 -- The journal of the service. Version 2.
 --
 -- Primary, and enough to rebuild the rest: domains, types, runs, events, heartbeats.
--- Projections: closed_runs and closed_index, made of the events of runs that have closed.
+-- Projections: closed_runs and closed_index, made of the events of runs that have closed, though not at once.
 
 CREATE TABLE domains (
     region TEXT NOT NULL,

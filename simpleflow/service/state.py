@@ -7,11 +7,11 @@ tokens and the heartbeats.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from .events import CLOSING, Attributes
+from .events import CLOSING, Attributes, Event, attributes_of, event_ms
 from .limits import YEAR_MS
 
 
@@ -277,3 +277,11 @@ FOLDS: dict[str, Fold] = {
     "ChildWorkflowExecutionTimedOut": _child_closed,
     "ChildWorkflowExecutionTerminated": _child_closed,
 }
+
+
+def folded(history: Iterable[Event]) -> State:
+    """The state behind a whole history."""
+    state = State()
+    for event in history:
+        state.apply(event["eventId"], event_ms(event), event["eventType"], attributes_of(event))
+    return state

@@ -2,8 +2,9 @@
 
 What is written. The changes of a transaction go into the tables of `schema.sql` as they are: events as the JSON of the
 wire under (run, event id), so that an event written twice is refused by the database itself; the registry; heartbeats.
-A closed run also gets rows for list, count and describe. Those can be computed from its events again, and nothing else
-in the file can be computed from anything else.
+A closed run also gets rows for list, count and describe, on a dozen pages of the file. Those can be computed from its
+events again, so many runs are filed together: when there are many, when somebody asks, or at the next start. Nothing
+else in the file can be computed from anything else.
 
 When it is written. `commit` only takes the changes down; `flush` writes them and makes them durable, in one commit for
 all transactions since the last one (a FULL commit costs as much as ten calls). Whoever calls the service must therefore
@@ -31,14 +32,13 @@ from typing import Any
 
 from .core import StoredRun
 from .database import VERSION, Database, StoreError, StoreFailed, StoreRefused, explain
-from .events import started_task, to_json
+from .events import CLOSING, started_task, to_json
 from .journal import (
     Appended,
     Change,
     ClosedRun,
     Domain,
     DomainPut,
-    Heartbeat,
     Run,
     RunClosed,
     RunOpened,
@@ -49,6 +49,11 @@ from .journal import (
 )
 from .rescue import put_back
 from .sqlarchive import GET, Row, SqlArchive, read_closed, read_event, read_json, shelves_of
+from .state import folded
+from .visibility import closed_run
+
+#: A filed run stands in many places; together they take their pages once.
+_FILED_TOGETHER = 64
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +68,7 @@ class Store:
         self._synchronous = synchronous
         self._connection = database.connect(synchronous)
         self._taken: list[Change] = []
+        self._unfiled: list[ClosedRun] = []
         self._failed = False
         #: Whether what was flushed may be in the open file alone.
         self._needed = True
@@ -116,17 +122,26 @@ class Store:
         return [_type(*row) for row in self._fetch("SELECT * FROM types")]
 
     def open_runs(self) -> Iterator[StoredRun]:
-        """The open runs in the order of their serials."""
+        """The open runs in the order of their serials. To be walked through once, at the start: it files the others."""
+        retentions = {(domain.region, domain.name): domain.retention for domain in self.domains()}
+        unfiled: list[ClosedRun] = []
         heartbeats = _by_run(self._fetch(_OPEN.format("scheduled_id, at_ms, details", "heartbeats")))
         for row in self._fetch(_OPEN.format("region, domain, workflow_id, run_id", "runs")):
             run = Run(*row)
             rows = [(read_event(body), nonce) for body, nonce in self._fetch(_EVENTS, (run.serial,))]
+            events = [event for event, _ in rows]
+            if events and events[-1]["eventType"] in CLOSING:
+                closed = closed_run(run, folded(events), retentions[run.region, run.domain])
+                self.archive.add(closed, events)
+                unfiled.append(closed)
+                continue
             yield StoredRun(
                 run,
-                [event for event, _ in rows],
+                events,
                 {started_task(event): nonce for event, nonce in rows if nonce is not None},
                 {scheduled_id: (at_ms, details) for scheduled_id, at_ms, details in heartbeats.get(run.serial, ())},
             )
+        self._unfiled += unfiled
 
     def last_serial(self) -> int:
         """The highest serial ever given to a run."""
@@ -141,21 +156,32 @@ class Store:
 
     def _write_and_fetch(self, statement: str, arguments: Row) -> list[Row]:
         self._write()
+        self._file()
         return self._connection.execute(statement, arguments).fetchall()
 
     def _write_and_commit(self) -> None:
         self._write()
+        if len(self._unfiled) >= _FILED_TOGETHER:
+            self._file()
         self._connection.execute("COMMIT")
         self._stay_in_place()
 
     def _write(self) -> None:
         """Bring what was taken down into the tables, one statement for many rows."""
-        if not self._taken:
-            return
+        if self._taken:
+            self._begin()
+            self._unfiled += write(self._connection, self._taken)
+            self._taken = []
+
+    def _file(self) -> None:
+        if self._unfiled:
+            self._begin()
+            file(self._connection, self._unfiled)
+            self._unfiled = []
+
+    def _begin(self) -> None:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
-        write(self._connection, self._taken)
-        self._taken = []
 
     def _stay_in_place(self) -> None:
         """What nobody could find again is not durable. Raises StoreError."""
@@ -213,14 +239,15 @@ def _by_run(rows: list[Row]) -> dict[int, list[Row]]:
 # -- changes into rows ---------------------------------------------------------------------------
 
 
-def write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    """The statements for the changes of some transactions.
+def write(connection: sqlite3.Connection, changes: Sequence[Change]) -> list[ClosedRun]:
+    """Carry out the statements for the changes of some transactions; the runs that are to be filed.
 
     The rows of one statement go together. Their order is kept, and the statements come in an order that is right for
-    every run: opened, its events, what hangs on them, closed, purged. The registry is independent of runs and rarely
+    every run: opened, its events, what hangs on them, purged. The registry is independent of runs and rarely
     changes; it is written as it goes.
     """
     rows: dict[str, list[Row]] = {statement: [] for statement in _STATEMENTS}
+    closed: list[ClosedRun] = []
     purged: list[Run] = []
     for change in changes:
         if isinstance(change, Appended):
@@ -228,44 +255,40 @@ def write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
             rows[_APPEND].append((change.run.serial, event["eventId"], event.wire().decode(), change.nonce))
         elif isinstance(change, DomainPut | TypePut | TypeDeleted):
             connection.execute(*_registry(change))
+        elif isinstance(change, RunClosed):
+            closed.append(change.closed)
+            rows[_FORGET_BEATS].append((change.closed.run.serial,))
         elif isinstance(change, RunPurged):
             purged.append(change.run)
+        elif isinstance(change, RunOpened):
+            run = change.run
+            rows[_OPEN_RUN].append((run.serial, run.region, run.domain, run.workflow_id, run.run_id))
         else:
-            for statement, row in _rows(change):
-                rows[statement].append(row)
+            rows[_BEAT].append((change.run.serial, change.scheduled_id, change.at_ms, change.details))
     for statement, of_statement in rows.items():
         if of_statement:
             connection.executemany(statement, of_statement)
     for run in purged:
         _purge(connection, run)
+    gone = set(purged)
+    return [run for run in closed if run.run not in gone]
+
+
+def file(connection: sqlite3.Connection, closed: Sequence[ClosedRun]) -> None:
+    """Put closed runs where list, count and describe find them."""
+    summaries = [(c.run.serial, c.started_ms, c.closed_ms, c.purge_ms, _text(c.description)) for c in closed]
+    places = [(shelf, at_ms, c.run.serial) for c in closed for shelf, at_ms in shelves_of(c)]
+    connection.executemany("INSERT INTO closed_runs VALUES (?, ?, ?, ?, ?)", summaries)
+    connection.executemany("INSERT INTO closed_index VALUES (?, ?, ?)", sorted(places))
 
 
 _OPEN_RUN = "INSERT INTO runs VALUES (?, ?, ?, ?, ?)"
 _APPEND = "INSERT INTO events VALUES (?, ?, ?, ?)"
 _BEAT = "INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)"
-_CLOSE = "INSERT INTO closed_runs VALUES (?, ?, ?, ?, ?)"
-_SHELVE = "INSERT INTO closed_index VALUES (?, ?, ?)"
 _FORGET_BEATS = "DELETE FROM heartbeats WHERE run_key = ?"
-_STATEMENTS = (_OPEN_RUN, _APPEND, _BEAT, _CLOSE, _SHELVE, _FORGET_BEATS)
+_STATEMENTS = (_OPEN_RUN, _APPEND, _BEAT, _FORGET_BEATS)
 _UNSHELVE = "DELETE FROM closed_index WHERE (shelf, at_ms, run_key) = (?, ?, ?)"
 _OF_A_RUN = ("closed_runs", "heartbeats", "events", "runs")
-
-
-def _rows(change: RunOpened | Heartbeat | RunClosed) -> list[tuple[str, Row]]:
-    if isinstance(change, RunOpened):
-        run = change.run
-        return [(_OPEN_RUN, (run.serial, run.region, run.domain, run.workflow_id, run.run_id))]
-    if isinstance(change, Heartbeat):
-        return [(_BEAT, (change.run.serial, change.scheduled_id, change.at_ms, change.details))]
-    serial = change.closed.run.serial
-    return [*closed_rows(change.closed), (_FORGET_BEATS, (serial,))]
-
-
-def closed_rows(closed: ClosedRun) -> list[tuple[str, Row]]:
-    """The projections of a closed run: statements and their rows."""
-    serial = closed.run.serial
-    summary = (serial, closed.started_ms, closed.closed_ms, closed.purge_ms, _text(closed.description))
-    return [(_CLOSE, summary), *((_SHELVE, (shelf, at_ms, serial)) for shelf, at_ms in shelves_of(closed))]
 
 
 def _registry(change: DomainPut | TypePut | TypeDeleted) -> tuple[str, Row]:

@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from .events import Event, given
 from .journal import ClosedRun, Run
+from .limits import DAY_MS
 from .state import State
 
 Item = TypeVar("Item")
@@ -94,6 +95,12 @@ def describe(run: Run, state: State) -> dict[str, Any]:
     if state.execution_context is not None:
         answer["latestExecutionContext"] = state.execution_context
     return answer
+
+
+def closed_run(run: Run, state: State, retention: str) -> ClosedRun:
+    """What stays of a run that has closed; `retention` is that of its domain, as registered."""
+    days = 0 if retention == "NONE" else int(retention)
+    return ClosedRun(run, state.started_ms, state.closed_ms, state.closed_ms + days * DAY_MS, describe(run, state))
 
 
 def filters_of(told: dict[str, Any]) -> list[Filter]:

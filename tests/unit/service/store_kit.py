@@ -106,6 +106,11 @@ class Rig:
         self.decide(COMPLETE)
         return run_id
 
+    def list_closed(self) -> list[str]:
+        """Their workflow ids, the newest first. Whoever asks has them filed."""
+        listed = self.call("ListClosedWorkflowExecutions", domain="domain", startTimeFilter={"oldestDate": 0})
+        return [info["execution"]["workflowId"] for info in listed["executionInfos"]]
+
 
 def schedule(activity_id: str) -> dict[str, Any]:
     attributes = {"activityType": ACTIVITY, "activityId": activity_id}

@@ -21,6 +21,7 @@ def full(rig: Rig) -> Rig:
     rig.call("TerminateWorkflowExecution", domain="domain", workflowId="terminated")
     rig.start("open")
     rig.decide(schedule("b"))
+    rig.list_closed()
     return rig
 
 
@@ -36,6 +37,14 @@ def test_a_sound_database_beside_its_server(full: Rig) -> None:
     report = check(full.path)
     assert report.clean
     assert (report.runs, report.events) == (3, 5 + 8 + 5)
+
+
+def test_what_is_not_filed_yet_is_no_finding(full: Rig) -> None:
+    full.run_through("fresh")
+    damage(full, "DELETE FROM closed_runs WHERE run_key = 1", "DELETE FROM closed_index WHERE run_key = 1")
+    assert check(full.path).clean
+    full.restart()
+    assert sorted(full.list_closed()) == ["closed", "fresh", "terminated"]
 
 
 def test_a_repair_needs_the_database_for_itself(full: Rig) -> None:

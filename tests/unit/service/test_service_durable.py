@@ -152,6 +152,7 @@ def test_a_history_that_makes_no_sense_is_refused_at_the_start(rig: Rig) -> None
 def test_what_is_found_to_be_damaged_when_it_is_read_is_told_as_that(rig: Rig, damage: str) -> None:
     rig.register()
     run_id = rig.run_through("closed")
+    rig.list_closed()
     connection = sqlite3.connect(rig.path)
     with connection:
         connection.execute(damage)
@@ -165,6 +166,7 @@ def test_what_is_found_to_be_damaged_when_it_is_read_is_told_as_that(rig: Rig, d
 def test_what_is_found_to_be_damaged_when_it_is_purged_is_told_as_that(rig: Rig) -> None:
     rig.register()
     rig.run_through("closed")
+    rig.list_closed()
     connection = sqlite3.connect(rig.path)
     with connection:
         connection.execute("UPDATE closed_runs SET description = '{'")

@@ -11,6 +11,7 @@ import pytest
 from store_kit import ACTIVITY, COMPLETE, START_MS, WORKFLOW, Rig, schedule, timer
 
 from simpleflow.service import sqlarchive
+from simpleflow.service.check import check
 from simpleflow.service.journal import ClosedRun, Run, RunClosed, RunOpened
 from simpleflow.service.limits import DAY_MS
 from simpleflow.service.store import Store
@@ -207,6 +208,53 @@ def test_heartbeats_go_with_the_run(rig: Rig) -> None:
     assert tables(rig)["heartbeats"] == 1
     rig.call("TerminateWorkflowExecution", domain="domain", workflowId="w")
     assert "heartbeats" not in tables(rig)
+
+
+# -- filing what has closed --------------------------------------------------------------------------
+
+
+def test_a_close_alone_files_nothing_and_a_question_does(rig: Rig) -> None:
+    rig.register()
+    rig.run_through("a")
+    rig.run_through("b")
+    assert "closed_runs" not in tables(rig)
+    assert rig.list_closed() == ["b", "a"]
+    assert tables(rig)["closed_runs"] == 2
+
+
+def test_many_are_filed_together_without_a_question(rig: Rig) -> None:
+    rig.register()
+    for number in range(63):
+        rig.run_through(f"w{number}")
+    assert "closed_runs" not in tables(rig)
+    rig.run_through("last")
+    assert tables(rig)["closed_runs"] == 64
+
+
+@pytest.mark.parametrize("filed", [True, False])
+def test_what_has_closed_is_told_after_a_kill_as_before(rig: Rig, filed: bool) -> None:
+    rig.register()
+    run_id = rig.run_through("w", tagList=["t"])
+    execution = {"workflowId": "w", "runId": run_id}
+    described = rig.call("DescribeWorkflowExecution", domain="domain", execution=execution) if filed else None
+    rig.restart()
+    rig.restart()
+    again = rig.call("DescribeWorkflowExecution", domain="domain", execution=execution)
+    assert described in (None, again)
+    assert again["executionInfo"]["closeStatus"] == "COMPLETED"
+    assert rig.list_closed() == ["w"]
+    rig.close()
+    assert check(rig.path).clean
+
+
+def test_what_was_not_filed_before_a_kill_is_purged_in_time(rig: Rig) -> None:
+    rig.register()
+    rig.run_through("w")
+    rig.restart()
+    rig.now_ms += DAY_MS
+    rig.durable.expire(rig.now_ms)
+    rig.durable.flush(rig.now_ms)
+    assert tables(rig) == {"domains": 1, "types": 2}
 
 
 # -- the archive against the one in memory -------------------------------------------------------
