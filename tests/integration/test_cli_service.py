@@ -273,6 +273,8 @@ def test_check_beside_the_server_and_repair_after_it(serve: Callable[..., Starte
     assert (beside.returncode, beside.stdout) == (0, "1 executions, 3 events: clean\n")
     refusal = run("service.check", "--db", db, "--repair")
     assert refusal.returncode == 1 and f"is in use by process {service.process.pid}" in refusal.stderr
+    ever = {"oldestDate": 0}
+    assert service.client().count_closed_workflow_executions(domain="d", startTimeFilter=ever)["count"] == 1
     service.end()
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute("DELETE FROM closed_index")
