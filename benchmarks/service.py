@@ -159,15 +159,16 @@ def throughput(places: Iterator[Path]) -> Iterator[Figure]:
 
 def load(server: Server, connections: int, calls: int) -> tuple[list[float], list[float]]:
     """Seconds per call, and CPU seconds of the server per call."""
-    runs, cpus = [], []
-    for repeat in range(REPEATS):
-        each = max(1, calls // connections // 7)
-        scripts = [swf_load.workflows(f"{connections}-{repeat}-{number}", each) for number in range(connections)]
-        before = server.cpu()
-        count, elapsed = swf_load.run(server.port, scripts)
-        runs.append(elapsed / count)
-        cpus.append((server.cpu() - before) / count)
-    return runs, cpus
+    found = [one_load(server, connections, calls, str(repeat)) for repeat in range(REPEATS)]
+    return [run for run, _ in found], [cpu for _, cpu in found]
+
+
+def one_load(server: Server, connections: int, calls: int, name: str) -> tuple[float, float]:
+    each = max(1, calls // connections // 7)
+    scripts = [swf_load.workflows(f"{connections}-{name}-{number}", each) for number in range(connections)]
+    before = server.cpu()
+    count, elapsed = swf_load.run(server.port, scripts)
+    return elapsed / count, (server.cpu() - before) / count
 
 
 def commit_cost(db: Path) -> Figure:
@@ -244,22 +245,20 @@ def timed(act: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def many_closed(places: Iterator[Path]) -> Iterator[Figure]:
-    """The same calls on an empty database and on a full one."""
-    medians: dict[str, float] = {}
-    for count in (0, CLOSED):
-        db = next(places)
-        fill(db, count)
-        with serving(db) as server, closing(Line(server.port)) as line:
-            runs, cpus = load(server, 32, CALLS // 2)
-            for name, found, cpu in (
-                ("a call", runs, statistics.median(cpus)),
-                ("a page of 100 closed", listing(line, maximumPageSize=100), None),
-                ("a page of 100 closed, by tag", listing(line, maximumPageSize=100, tagFilter={"tag": "t"}), None),
-            ):
-                slack = 1.5 * medians[name] if name in medians else None
-                figure = Figure(f"{name}, {count:,} closed executions", found, None, cpu, slack)
-                medians[name] = figure.median
-                yield figure
+    """The same calls on an empty database and on a full one, in turns: the machine is not the same for long."""
+    empty, full = next(places), next(places)
+    fill(empty, 0)
+    fill(full, CLOSED)
+    with serving(empty) as one, serving(full) as other:
+        loads = [[one_load(server, 32, CALLS // 2, str(n))[0] for server in (one, other)] for n in range(REPEATS)]
+        pairs = {"a call": zip(*loads, strict=True)}
+        with closing(Line(one.port)) as line, closing(Line(other.port)) as line_of_full:
+            for name, filter in (("", {}), (", by tag", {"tagFilter": {"tag": "t"}})):
+                pages = [(listing(line, **filter), listing(line_of_full, **filter)) for _ in range(50)]
+                pairs[f"a page of 100 closed{name}"] = zip(*pages, strict=True)
+    for name, (few, many) in pairs.items():
+        yield Figure(f"{name}, 0 closed executions", list(few))
+        yield Figure(f"{name}, {CLOSED:,} closed executions", list(many), at_most=1.5 * statistics.median(few))
 
 
 def fill(db: Path, closed: int) -> None:
@@ -295,9 +294,10 @@ def fill(db: Path, closed: int) -> None:
         durable.close()
 
 
-def listing(line: Line, **members: Any) -> list[float]:
-    data = request("ListClosedWorkflowExecutions", domain=DOMAIN, startTimeFilter={"oldestDate": 0}, **members)
-    return [timed(lambda: line.exchange(data))[0] for _ in range(50)]
+def listing(line: Line, **members: Any) -> float:
+    since = {"oldestDate": 0}
+    data = request("ListClosedWorkflowExecutions", domain=DOMAIN, startTimeFilter=since, maximumPageSize=100, **members)
+    return timed(lambda: line.exchange(data))[0]
 
 
 def memory(places: Iterator[Path]) -> Iterator[Figure]:
