@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import sqlite3
+import time
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,8 @@ _APPLICATION_ID = 0x73666C6F
 _PAGE_CACHE_KIB = 16_384
 #: A longer log (it grows as long as a check or a backup reads) is cut to this when it is begun anew.
 _LOG_BYTES = 16_777_216
+#: So many seconds pass between two close looks at the log.
+_LOOK_S = 1.0
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -46,8 +49,10 @@ class Database:
         _make_directory(self.path.parent)
         self._lock = _lock(self.path)
         self._name, self._log_name = str(self.path), f"{self.path}-wal"
-        #: Of the file of the latest connection.
+        #: Of the files of the latest connection.
         self._identity: tuple[int, int] | None = None
+        self._log_identity: tuple[int, int] | None = None
+        self._looked_s = 0.0
 
     def connect(self, synchronous: str = "FULL") -> sqlite3.Connection:
         """A connection for the one writer; made and brought up to date if need be."""
@@ -59,23 +64,33 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._identity = _identity(self._name)
+            self._identity, self._log_identity = _identity(self._name), _identity(self._log_name)
+            self._looked_s = time.monotonic()
         except (sqlite3.Error, OSError) as error:
             raise explain(self.path, error) from error
         return connection
 
     @property
     def in_place(self) -> bool:
-        """Whether the file of the latest connection is still the one at the path, and has a log, as far as can be seen.
+        """Whether the files of the latest connection are still those at the path, as far as can be seen.
 
         `stat` of the log would make the next commit dearer: since Linux 6.13 a file whose times somebody has asked for
-        notes the time of its next write exactly, in its inode. So another log in the place of the log is not seen; a
-        regular stop brings all of the one that is held open into the database.
+        notes the time of its next write exactly, in its inode. So once a second it is seen whether the log is the same
+        one (whoever reads a database without a log, a check or a backup, makes another), and else whether there is one.
         """
         try:
-            return _identity(self._name) == self._identity and os.access(self._log_name, os.F_OK)
+            return _identity(self._name) == self._identity and self._log_in_place()
         except OSError:
             return True
+
+    def _log_in_place(self) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < _LOOK_S:
+            return os.access(self._log_name, os.F_OK)
+        if _identity(self._log_name) != self._log_identity:
+            return False  # and a close look again the next time, for it may not have been possible to help
+        self._looked_s = now_s
+        return True
 
     @property
     def only_log_is_gone(self) -> bool:

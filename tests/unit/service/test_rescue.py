@@ -88,6 +88,49 @@ def test_nothing_is_lost_by_removing_the_log(
     assert check(rig.path).clean
 
 
+def a_second_passes(rig: Rig) -> None:
+    """Since the last close look at the log."""
+    rig.database._looked_s -= 1.0
+
+
+@pytest.mark.parametrize("remove", [remove_log, remove_log_and_index])
+def test_nothing_is_lost_where_a_check_made_another_log(
+    rig: Rig, tmp_path: Path, remove: Callable[[Path], None]
+) -> None:
+    remove(rig.path)
+    with contextlib.suppress(StoreFailed):
+        check(rig.path)
+    assert Path(f"{rig.path}-wal").exists()
+    a_second_passes(rig)
+    rig.start("after")
+    after_a_kill = tmp_path / "killed" / "journal.db"
+    shutil.copytree(rig.path.parent, after_a_kill.parent)
+    found = Rig(after_a_kill)
+    assert open_ids(found) == open_ids(rig) == {"before", "after"}
+    found.close()
+    rig.close()
+    assert check(rig.path).clean
+
+
+def test_another_log_is_seen_until_that_could_be_helped(rig: Rig) -> None:
+    reader = connect_readonly(rig.path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM runs").fetchone()
+    rig.start("after")
+    remove_log(rig.path)
+    Path(f"{rig.path}-wal").touch()
+    a_second_passes(rig)
+    with pytest.raises(StoreFailed, match="a check or a backup reads it"):
+        rig.start("later")
+    rig.now_ms += 1000
+    with pytest.raises(StoreFailed, match="a check or a backup reads it"):
+        open_ids(rig)
+    reader.close()
+    rig.now_ms += 1000
+    assert open_ids(rig) == {"before", "after", "later"}
+    rig.close()
+
+
 def test_what_reads_a_database_whose_log_was_removed_is_waited_for(rig: Rig) -> None:
     reader = connect_readonly(rig.path)
     reader.execute("BEGIN")
