@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..service.core import Service
-from ..service.database import Database, StoreError
+from ..service.database import Database, StoreError, reading_back
 from ..service.journal import Change, Journal
 from ..service.limits import UNLIMITED
 from ..service.store import Store
@@ -28,7 +28,7 @@ class Home(Protocol):
     durable: bool
 
     def service(self, watch: Watch) -> Service:
-        """The service of the run, whose changes ``watch`` hears of. Called once."""
+        """The service of the run, whose changes ``watch`` hears of. Called once. Raises StoreError."""
 
     def keep(self) -> None:
         """All that has happened is kept when this returns. Raises StoreError."""
@@ -74,7 +74,8 @@ class File:
     def service(self, watch: Watch) -> Service:
         store, archive = self._store, self._store.archive
         service = Service(UNLIMITED, journal=_Both(store, watch), archive=archive, on_task_available=watch.ready)
-        service.restore(store.domains(), store.types(), watch.following(store.open_runs()), store.last_serial())
+        with reading_back(self._database.path):
+            service.restore(store.domains(), store.types(), watch.following(store.open_runs()), store.last_serial())
         for name, count in service.backlog().items():
             for _ in range(count):
                 watch.ready(*name)

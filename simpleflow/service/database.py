@@ -6,11 +6,13 @@ lock goes with the process, so there is never a stale one to remove. Readers (a 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -157,6 +159,15 @@ def damaged(path: Path, error: Exception) -> StoreRefused:
     )
 
 
+@contextlib.contextmanager
+def reading_back(path: Path) -> Iterator[None]:
+    """Whatever does not make sense in the database that is read meanwhile is damage. Raises StoreRefused."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        raise damaged(path, error) from error
+
+
 # -- files ---------------------------------------------------------------------------------------
 
 
@@ -231,7 +242,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, synchronous: str) -> No
         connection.executescript(f"BEGIN IMMEDIATE; {schema} {marks} COMMIT;")
     elif version < VERSION:
         connection.execute("BEGIN IMMEDIATE")
-        migrate(connection, version)
+        with reading_back(path):
+            migrate(connection, version)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from .core import Service, TaskListener
-from .database import Database, StoreError, StoreFailed, damaged, explain
+from .database import Database, StoreError, StoreFailed, explain, reading_back
 from .faults import Fault
 from .limits import Limits
 from .operations import Answer, Request
@@ -144,10 +144,8 @@ class Durable:
         store = Store(self._database, self._synchronous)
         try:
             service = Service(self._limits, journal=store, archive=store.archive, on_task_available=self._listener)
-            service.restore(store.domains(), store.types(), store.open_runs(), store.last_serial())
-        except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
-            store.close()
-            raise damaged(self._database.path, error) from error
+            with reading_back(self._database.path):
+                service.restore(store.domains(), store.types(), store.open_runs(), store.last_serial())
         except BaseException:
             store.close()
             raise

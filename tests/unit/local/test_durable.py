@@ -214,6 +214,15 @@ def test_a_second_process_is_kept_out(kept: Kept) -> None:
         kept.run(Chain, 1)
 
 
+@pytest.mark.parametrize("event_id", [1, 3])
+def test_a_damaged_database_is_told_as_that(kept: Kept, event_id: int) -> None:
+    kept.run(Chain, 1)
+    with closing(sqlite3.connect(kept.db)) as connection, connection:
+        connection.execute("UPDATE events SET body = '{' WHERE event_id = ?", (event_id,))
+    with pytest.raises(StoreRefused, match=r"w\.db is damaged"):
+        kept.run(Chain, 1)
+
+
 def test_a_chain_costs_a_commit_a_step(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     commits = _commits(monkeypatch)
     kept.run(Chain, 20, check_replay=False)

@@ -12,8 +12,8 @@ from store_kit import COMPLETE, START_MS, Rig
 
 from simpleflow.service import migrations
 from simpleflow.service.backup import backup
-from simpleflow.service.check import check
-from simpleflow.service.database import Database, StoreFailed
+from simpleflow.service.check import check, repair
+from simpleflow.service.database import Database, StoreFailed, StoreRefused
 
 VERSION_1 = (Path(__file__).parent / "version1.sql").read_text()
 
@@ -85,6 +85,19 @@ def test_nothing_is_changed_where_it_fails(old: Path, monkeypatch: pytest.Monkey
     assert schema(old) == before
     Rig(old).close()
     assert schema(old) != before
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "{}", '{"eventType":"ActivityTaskStarted"}'])
+def test_damage_in_a_database_of_version_1_is_told_as_that(old: Path, body: str) -> None:
+    with closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute("UPDATE events SET body = ? WHERE (run_key, event_id) = (2, 3)", (body,))
+    before = schema(old)
+    with Database(old) as database, pytest.raises(StoreRefused, match=r"journal\.db is damaged"):
+        database.connect()
+    with pytest.raises(StoreRefused, match=r"journal\.db is damaged"):
+        repair(old)
+    assert schema(old) == before
+    assert any("event 3" in finding for finding in check(old).primary)
 
 
 def test_a_database_of_version_1_is_checked_and_copied_as_it_is(old: Path, tmp_path: Path) -> None:
