@@ -91,9 +91,11 @@ def _check(connection: sqlite3.Connection) -> Report:
     retentions = _retentions(connection)
     runs = [Run(*row) for row in connection.execute(_RUNS)]
     still_open: dict[tuple[str, str, str], Run] = {}
+    unknown: set[int] = set()
     for run in runs:
-        state = _check_history(connection, run, found)
+        state = _check_run(connection, run, retentions, found)
         if state is None:
+            unknown.add(run.serial)
             continue
         if state.is_open:
             other = still_open.setdefault((run.region, run.domain, run.workflow_id), run)
@@ -102,12 +104,24 @@ def _check(connection: sqlite3.Connection) -> Report:
         _check_projections(connection, run, state, retentions, found)
     for table in ("events", "heartbeats"):
         found.primary += [f"{table}: rows of run {key}, which does not exist" for key in _orphans(connection, table)]
-    (places,) = connection.execute("SELECT count(*) FROM closed_index").fetchone()
+    connection.create_function("is_unknown", 1, unknown.__contains__)
+    (places,) = connection.execute("SELECT count(*) FROM closed_index WHERE NOT is_unknown(run_key)").fetchone()
     if places > found.places:
         found.derived.append(f"closed_index: {places - found.places} rows too many")
     for table in ("closed_runs", "closed_index"):
         found.derived += [f"{table}: rows of run {key}, which does not exist" for key in _orphans(connection, table)]
     return Report(len(runs), found.events, tuple(found.primary), tuple(found.derived))
+
+
+def _check_run(
+    connection: sqlite3.Connection, run: Run, retentions: dict[tuple[str, str], str], found: _Findings
+) -> State | None:
+    """The state behind a run; None, and a finding, when nobody can say what follows from its events."""
+    state = _check_history(connection, run, found)
+    if state is not None and (run.region, run.domain) not in retentions:
+        found.primary.append(f"{_name(run)}: the domain is not registered")
+        return None
+    return state
 
 
 def _check_history(connection: sqlite3.Connection, run: Run, found: _Findings) -> State | None:
@@ -144,9 +158,6 @@ def _check_projections(
     connection: sqlite3.Connection, run: Run, state: State, retentions: dict[tuple[str, str], str], found: _Findings
 ) -> None:
     row = connection.execute(_CLOSED, (run.serial,)).fetchone()
-    if (run.region, run.domain) not in retentions:
-        found.primary.append(f"{_name(run)}: the domain is not registered")
-        return
     if state.is_open:
         if row is not None:
             found.derived.append(f"{_name(run)}: is open, yet stands among the closed runs")
@@ -198,13 +209,14 @@ def _name(run: Run) -> str:
 
 
 def _rebuild(connection: sqlite3.Connection) -> None:
-    """Fill closed_runs and closed_index from the events of every run that can be folded."""
-    connection.execute("DELETE FROM closed_index")
-    connection.execute("DELETE FROM closed_runs")
+    """Fill closed_runs and closed_index from the events; where nobody can say what follows from them, they stay."""
     retentions = _retentions(connection)
-    for row in connection.execute(_RUNS).fetchall():
-        run = Run(*row)
-        state = _check_history(connection, run, _Findings())
-        if state is None or state.is_open or (run.region, run.domain) not in retentions:
-            continue
-        file(connection, [closed_run(run, state, retentions[run.region, run.domain])])
+    runs = [Run(*row) for row in connection.execute(_RUNS)]
+    unknown = {run.serial for run in runs if _check_run(connection, run, retentions, _Findings()) is None}
+    connection.create_function("is_unknown", 1, unknown.__contains__)
+    for table in ("closed_index", "closed_runs"):
+        connection.execute(f"DELETE FROM {table} WHERE NOT is_unknown(run_key)")
+    for run in runs:
+        state = None if run.serial in unknown else _check_history(connection, run, _Findings())
+        if state is not None and not state.is_open:
+            file(connection, [closed_run(run, state, retentions[run.region, run.domain])])

@@ -135,3 +135,13 @@ def test_what_cannot_be_repaired_is_told(full: Rig, what: str) -> None:
     damage(full, statement)
     assert any(words in finding for finding in check(full.path).primary), check(full.path).primary
     assert repair(full.path).primary
+
+
+@pytest.mark.parametrize("what", ["a gap", "no events", "no JSON", "after the close"])
+def test_a_repair_leaves_what_it_cannot_make_anew(full: Rig, what: str) -> None:
+    full.close()
+    damage(full, PRIMARY[what][0], "UPDATE closed_runs SET closed_ms = 1 WHERE run_key = 2")
+    assert not any("too many" in finding for finding in check(full.path).derived)
+    assert not repair(full.path).derived
+    full.open()
+    assert sorted(full.list_closed()) == ["closed", "terminated"]
