@@ -222,8 +222,9 @@ def _lock(path: Path) -> int:
         raise StoreRefused(
             f"The database {path} is in use by {holder}: stop that service, or name another database with --db"
         ) from None
-    os.ftruncate(file, 0)
-    os.pwrite(file, f"process {os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # whose it is need not be known, and a full disk is told of where it matters
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"process {os.getpid()}\n".encode(), 0)
     return file
 
 

@@ -11,7 +11,7 @@ import pytest
 from store_kit import WORKFLOW, Rig
 
 from simpleflow.service import core
-from simpleflow.service.database import StoreFailed, StoreRefused
+from simpleflow.service.database import Database, StoreFailed, StoreRefused
 from simpleflow.service.limits import DAY_MS
 
 
@@ -109,6 +109,15 @@ def test_while_the_disk_is_full_everything_is_refused_and_then_it_goes_on_by_its
     rig.durable.expire(rig.now_ms)
     assert rig.durable.trouble is None
     assert open_ids(rig) == {"kept"}
+
+
+def test_a_disk_that_is_full_at_the_start_is_told_as_that(rig: Rig) -> None:
+    rig.close()
+    with full_disk(), Database(rig.path) as database:
+        with pytest.raises(StoreRefused, match="is in use by another process"):
+            Database(rig.path)
+        with pytest.raises(StoreFailed, match=r"journal\.db cannot be used now"):
+            database.connect()
 
 
 def test_a_bug_in_a_call_undoes_that_call_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
