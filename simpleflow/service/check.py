@@ -165,7 +165,7 @@ def _check_projections(
     right = closed_run(run, state, retentions[run.region, run.domain])
     places = _places(connection, right)
     if row is None and not any(places):
-        return  # it is filed with others, or at the next start
+        return  # it waits to be filed with others
     found.places += len(places)
     if row is None:
         found.derived.append(f"{_name(run)}: has closed, yet does not stand among the closed runs")

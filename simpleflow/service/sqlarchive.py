@@ -87,7 +87,7 @@ class SqlArchive:
         self._next_purge_ms = self._first_purge(_LEAST)
 
     def add(self, closed: ClosedRun, events: list[Event]) -> None:
-        """Nothing to keep: RunClosed brings the run to the journal. Only the next purge may come earlier."""
+        """Nothing to keep: the store files the run. Only the next purge may come earlier."""
         self._next_purge_ms = min(self._next_purge_ms, closed.purge_ms)
 
     def get(self, run_id: str, now_ms: int) -> ClosedRun | None:

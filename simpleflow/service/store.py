@@ -3,8 +3,8 @@
 What is written. The changes of a transaction go into the tables of `schema.sql` as they are: events as the JSON of the
 wire under (run, event id), so that an event written twice is refused by the database itself; the registry; heartbeats.
 A closed run also gets rows for list, count and describe, on a dozen pages of the file. Those can be computed from its
-events again, so many runs are filed together: when there are many, when somebody asks, or at the next start. Nothing
-else in the file can be computed from anything else.
+events again, so many runs are filed together: when there are many, or when somebody asks. Those that wait when the
+service ends are found at the next start, and wait again. Nothing else in the file can be computed from anything else.
 
 When it is written. `commit` only takes the changes down; `flush` writes them and makes them durable, in one commit for
 all transactions since the last one (a FULL commit costs as much as ten calls). Whoever calls the service must therefore
@@ -122,7 +122,10 @@ class Store:
         return [_type(*row) for row in self._fetch("SELECT * FROM types")]
 
     def open_runs(self) -> Iterator[StoredRun]:
-        """The open runs in the order of their serials. To be walked through once, at the start: it files the others."""
+        """The open runs in the order of their serials. To be walked through once, at the start.
+
+        The closed ones that are met on the way wait to be filed from then on.
+        """
         retentions = {(domain.region, domain.name): domain.retention for domain in self.domains()}
         unfiled: list[ClosedRun] = []
         heartbeats = _by_run(self._fetch(_OPEN.format("scheduled_id, at_ms, details", "heartbeats")))
