@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,11 +89,6 @@ def test_nothing_is_lost_by_removing_the_log(
     assert check(rig.path).clean
 
 
-def a_second_passes(rig: Rig) -> None:
-    """Since the last close look at the log."""
-    rig.database._looked_s -= 1.0
-
-
 @pytest.mark.parametrize("remove", [remove_log, remove_log_and_index])
 def test_nothing_is_lost_where_a_check_made_another_log(
     rig: Rig, tmp_path: Path, remove: Callable[[Path], None]
@@ -101,7 +97,6 @@ def test_nothing_is_lost_where_a_check_made_another_log(
     with contextlib.suppress(StoreFailed):
         check(rig.path)
     assert Path(f"{rig.path}-wal").exists()
-    a_second_passes(rig)
     rig.start("after")
     after_a_kill = tmp_path / "killed" / "journal.db"
     shutil.copytree(rig.path.parent, after_a_kill.parent)
@@ -112,6 +107,41 @@ def test_nothing_is_lost_where_a_check_made_another_log(
     assert check(rig.path).clean
 
 
+def age(path: Path, seconds: float) -> None:
+    """Of what is in a directory, as its time tells."""
+    then = time.time_ns() - int(seconds * 1e9)
+    os.utime(path.parent, ns=(then, then))
+
+
+def test_the_log_is_not_asked_while_the_directory_stays_as_it_is(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    stat_of = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **more: (asked.append(str(path)), stat_of(path, **more))[1])
+    age(rig.path, 3)
+    rig.start("a")
+    assert f"{rig.path}-wal" in asked
+    asked.clear()
+    rig.start("b")
+    assert asked == [str(rig.path.parent)]
+    remove_log(rig.path)
+    rig.start("c")
+    assert Path(f"{rig.path}-wal").exists()
+
+
+def test_a_change_that_leaves_no_newer_time_is_noticed(rig: Rig) -> None:
+    """As on a system whose clock for files ticks once in a second or two."""
+    age(rig.path, 1)
+    changed = rig.path.parent.stat().st_mtime_ns
+    rig.start("after")
+    remove_log(rig.path)
+    Path(f"{rig.path}-wal").touch()
+    os.utime(rig.path.parent, ns=(changed, changed))
+    rig.start("later")
+    rig.start("last")
+    assert Path(f"{rig.path}-wal").stat().st_size > 0
+    rig.close()
+
+
 def test_another_log_is_seen_until_that_could_be_helped(rig: Rig) -> None:
     reader = connect_readonly(rig.path)
     reader.execute("BEGIN")
@@ -119,7 +149,6 @@ def test_another_log_is_seen_until_that_could_be_helped(rig: Rig) -> None:
     rig.start("after")
     remove_log(rig.path)
     Path(f"{rig.path}-wal").touch()
-    a_second_passes(rig)
     with pytest.raises(StoreFailed, match="a check or a backup reads it"):
         rig.start("later")
     rig.now_ms += 1000
