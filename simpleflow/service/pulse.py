@@ -37,6 +37,8 @@ class Pulse:
         self._asked = False
         self._waited_before = 1
         self._nap: asyncio.TimerHandle | None = None
+        #: What the nap ends for, if it is not over earlier.
+        self._nap_for_ms = 0
         self._rise()
 
     def behind_commit(self, tell: Tell) -> None:
@@ -88,13 +90,13 @@ class Pulse:
         due_ms = self._durable.next_due()
         if due_ms is None:
             return
-        seconds = (due_ms - self._clock.now_ms()) / 1000
-        rise = self._loop.time() + min(max(seconds, 0.0), _LONGEST_NAP)
         if self._nap is not None:
-            if self._nap.when() <= rise:
+            if self._nap_for_ms <= due_ms:
                 return
             self._nap.cancel()
-        self._nap = self._loop.call_at(rise, self._rise)
+        seconds = (due_ms - self._clock.now_ms()) / 1000
+        self._nap = self._loop.call_later(min(max(seconds, 0.0), _LONGEST_NAP), self._rise)
+        self._nap_for_ms = due_ms
 
     def _rise(self) -> None:
         self._nap = None
