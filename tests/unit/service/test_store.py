@@ -166,6 +166,8 @@ def test_without_retention_nothing_stays(rig: Rig) -> None:
     rig.register(retention="NONE")
     rig.run_through("w")
     assert tables(rig) == {"domains": 1, "types": 2}
+    assert rig.list_closed() == []
+    assert tables(rig) == {"domains": 1, "types": 2}
 
 
 def rows(rig: Rig, statement: str) -> list[Any]:
