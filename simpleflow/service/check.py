@@ -88,6 +88,7 @@ def _check(connection: sqlite3.Connection) -> Report:
     found = _Findings()
     found.primary += [f"SQLite: {text}" for (text,) in connection.execute("PRAGMA integrity_check") if text != "ok"]
     found.primary += _unreadable_json(connection)
+    found.primary += _unreadable_retentions(connection)
     retentions = _retentions(connection)
     runs = [Run(*row) for row in connection.execute(_RUNS)]
     still_open: dict[tuple[str, str, str], Run] = {}
@@ -119,7 +120,7 @@ def _check_run(
     """The state behind a run; None, and a finding, when nobody can say what follows from its events."""
     state = _check_history(connection, run, found)
     if state is not None and (run.region, run.domain) not in retentions:
-        found.primary.append(f"{_name(run)}: the domain is not registered")
+        found.primary.append(f"{_name(run)}: the domain is not registered, or not as it should be")
         return None
     return state
 
@@ -183,9 +184,19 @@ def _places(connection: sqlite3.Connection, closed: ClosedRun) -> list[bool]:
 
 
 def _retentions(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """As registered, by region and domain."""
+    """As registered, by region and domain; those that can be read."""
     rows = connection.execute("SELECT region, name, retention FROM domains")
-    return {(region, name): retention for region, name, retention in rows}
+    return {(region, name): retention for region, name, retention in rows if _is_retention(retention)}
+
+
+def _unreadable_retentions(connection: sqlite3.Connection) -> Iterator[str]:
+    for region, name, retention in connection.execute("SELECT region, name, retention FROM domains"):
+        if not _is_retention(retention):
+            yield f"domains: {name} in {region}: retention: {retention!r} is no number of days and not NONE"
+
+
+def _is_retention(value: object) -> bool:
+    return value == "NONE" or (isinstance(value, str) and value.isascii() and value.isdecimal())
 
 
 def _unreadable_json(connection: sqlite3.Connection) -> Iterator[str]:

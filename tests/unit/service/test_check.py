@@ -121,6 +121,8 @@ PRIMARY = {
         "UPDATE runs SET workflow_id = 'open' WHERE run_key = 4",
         "of the same workflow id is open too",
     ),
+    "no retention": ("UPDATE domains SET retention = 'soon'", "domain in us-east-1: retention: 'soon' is no number"),
+    "no text": ("UPDATE domains SET retention = x'00'", "retention: b'\\x00' is no number"),
     "no domain": ("DELETE FROM domains", "the domain is not registered"),
     "no run": ("UPDATE runs SET run_key = 77 WHERE run_key = 1", "events: rows of run 1, which does not exist"),
     "no tags": ("UPDATE domains SET tags = 'x'", "domains: domain in us-east-1: tags: "),
