@@ -1,6 +1,7 @@
 """What all tests share: hypothesis draws the same examples every time, however slow the machine.
 
-``--hypothesis-profile=explore`` draws others, ``long`` others for a long time; ``quick`` draws few and shrinks nothing.
+``--hypothesis-profile=explore`` draws others, ``long`` others for a long time (add ``--timeout=0``); ``quick``
+draws few and shrinks nothing.
 """
 
 import sys
