@@ -11,12 +11,12 @@ import fcntl
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
+from .clock import RealClock
 from .migrations import migrate
 
 VERSION = 2
@@ -26,7 +26,7 @@ _PAGE_CACHE_KIB = 16_384
 #: A longer log (it grows as long as a check or a backup reads) is cut to this when it is begun anew.
 _LOG_BYTES = 16_777_216
 #: Two changes of a directory within this time may leave the same time on it; that of FAT is the coarsest.
-_TICK_NS = 2_000_000_000
+_TICK_MS = 2000
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -46,6 +46,7 @@ class Database:
     """The path of a database and the right to write to it. Raises StoreRefused when another process has that."""
 
     def __init__(self, path: str | Path) -> None:
+        self._clock = RealClock()  # files are dated by it, whatever the service goes by
         self.path = Path(os.path.realpath(path))  # the lock lies beside the file itself, whatever links to it
         _refuse_other_files(self.path)
         _make_directory(self.path.parent)
@@ -92,7 +93,7 @@ class Database:
             return False
         except OSError:
             return True
-        if time.time_ns() - directory.st_mtime_ns > _TICK_NS:
+        if self._clock.now_ms() - directory.st_mtime_ns // 1_000_000 > _TICK_MS:
             self._seen_in = found
         return True
 
