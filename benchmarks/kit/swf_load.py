@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -77,8 +78,27 @@ class Line:
         self.socket.close()
 
 
-def run(port: int, scripts: Iterable[Script]) -> tuple[int, float]:
+def run(port: int, scripts: Sequence[Script]) -> tuple[int, float]:
     """Each script on a connection of its own; how many calls were answered, and in how many seconds."""
+    return _run_alone(Line(port), scripts[0]) if len(scripts) == 1 else _run_together(port, scripts)
+
+
+def _run_alone(line: Line, script: Script) -> tuple[int, float]:
+    """Without a selector, which would have the client, too, do more between an answer and the next call."""
+    calls = 0
+    begin = time.perf_counter()
+    data = next(script)
+    with contextlib.suppress(StopIteration):
+        while True:
+            body = line.exchange(data)
+            calls += 1
+            data = script.send(body)
+    elapsed = time.perf_counter() - begin
+    line.close()
+    return calls, elapsed
+
+
+def _run_together(port: int, scripts: Iterable[Script]) -> tuple[int, float]:
     selector = selectors.DefaultSelector()
     for script in scripts:
         line = Line(port)
