@@ -9,10 +9,13 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from .busypoll import BusyPollSelector
 from .clock import Clock, RealClock
 from .connections import Connections
 from .database import Database, StoreRefused
@@ -71,7 +74,15 @@ def run(options: Options, announce: Callable[[str], None]) -> None:
             "give --access-key-file, so that requests must be signed, or keep to 127.0.0.1"
         )
     with Database(options.db) as database, _listen(options) as listener:
-        asyncio.run(_serve(options, keys, database, listener, announce))
+        _run(_serve(options, keys, database, listener, announce))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    if sys.version_info < (3, 11):
+        asyncio.run(serving)  # which has its own selector
+        return
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(BusyPollSelector(RealClock()))) as runner:
+        runner.run(serving)
 
 
 async def _serve(
